@@ -1,0 +1,59 @@
+//! What a policy says of a manifest.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How much a finding weighs. Ordered: `Info < Warning < Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Should be mended; does not fail a run by default.
+    Warning,
+    /// Fails the policies stage.
+    Error,
+}
+
+/// A position in a source file. Lines and columns count from 1; columns count Unicode scalar values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Location {
+    /// Path as the user named it, or relative to the folder that the user named.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One breach of one policy at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The rule's permanent id, such as `SEC001`.
+    pub rule: String,
+    /// The rule's name, such as `privileged`.
+    pub name: String,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Where it stands.
+    pub location: Location,
+    /// The field, such as `spec.template.spec.containers[0].image`.
+    pub field: String,
+    /// The object, such as `Deployment globeco/order-generation`.
+    pub resource: String,
+    /// What is wrong, with the actual and the expected value.
+    pub message: String,
+    /// Why it matters.
+    pub why: String,
+    /// How to mend it.
+    pub fix: String,
+    /// The waiver's reason, when a valid waiver covers it. A waived finding does not fail a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
+}
