@@ -1,1 +1,11 @@
-//! loadtests
+//! HTTP load by goose journeys, and the autoscaler under it: an independent calculator judges what the HPA decides.
+//!
+//! The load itself runs in a child process ([`goose_child`]); [`runner`] is its parent side and serves the load stage as
+//! well as experiments and drills that need load in the background.
+
+pub mod goose_child;
+pub mod plan;
+pub mod protocol;
+pub mod series;
+pub mod template;
+pub mod oracle;
