@@ -6,6 +6,7 @@
 pub mod goose_child;
 pub mod plan;
 pub mod protocol;
+pub mod runner;
 pub mod series;
 pub mod template;
 pub mod oracle;
