@@ -1,0 +1,144 @@
+//! `cargo xtask deploy`: one platform to one environment, with the flags of the guides' deploy script.
+
+use crate::deploy::apply::{ApplyOptions, apply};
+use crate::deploy::rewrite;
+use crate::deploy::rollout::{self, Limits, Outcome};
+use crate::deploy::workload::workloads;
+use anyhow::{Context, bail};
+use clap::Args;
+use gauntlet_fixtures::platform::Platform;
+use gauntlet_reports::recorder::Recorder;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::api::Api;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Deploy a platform and watch its rollout
+#[derive(Debug, Clone, Args)]
+pub struct DeployArgs {
+    /// Image tag of the platform's own service; by default the one that the environment's manifests name
+    #[arg(short, long)]
+    pub tag: Option<String>,
+    /// production, staging or another environment of platform.yaml; by default kind on the suite's own cluster, else
+    /// production
+    #[arg(short, long)]
+    pub environment: Option<String>,
+    /// Namespace; by default the one that platform.yaml names
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// Change nothing: the API server checks every object, or, without a cluster, the manifests are printed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A platform of the suite by name, or a folder with a platform.yaml
+    #[arg(long, default_value = "globeco")]
+    pub platform: String,
+    /// Longest wait for the rollout, in seconds
+    #[arg(long, default_value_t = 600)]
+    pub timeout: u64,
+}
+
+/// What the command works on. The caller chooses the cluster (and refuses one that is not allowed) and reads the platform.
+pub struct DeployContext<'a> {
+    /// The cluster. `None`: there is none; then only a dry run is possible.
+    pub client: Option<Client>,
+    /// True when the cluster is one that the suite made.
+    pub own_cluster: bool,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// The folder of its platform.yaml.
+    pub folder: PathBuf,
+    /// Renders a manifest source (a kustomization folder, a folder, a file) to objects.
+    pub render: &'a dyn Fn(&Path) -> anyhow::Result<Vec<Value>>,
+    /// Where progress goes.
+    pub recorder: Recorder,
+    /// Stops the wait.
+    pub stop: CancellationToken,
+}
+
+/// Deploys. 0: rolled out, or the dry run found nothing wrong; 1: it does not roll out, and the cause is printed;
+/// 2: stopped.
+///
+/// # Errors
+/// When the environment is unknown, the manifests cannot be read, or an object cannot be applied.
+pub async fn run(args: &DeployArgs, context: DeployContext<'_>) -> anyhow::Result<u8> {
+    let environment = args.environment.as_deref().unwrap_or(if context.own_cluster { "kind" } else { "production" });
+    let source = source(context.platform, environment)?;
+    let mut objects = (context.render)(&context.folder.join(source)).with_context(|| format!("render the manifests of {environment}"))?;
+    let namespace = args.namespace.as_deref().unwrap_or(&context.platform.namespace);
+    if let Some(tag) = &args.tag {
+        let changed = rewrite::tag(&mut objects, context.platform, tag)?;
+        eprintln!("image {}", changed.join(", image "));
+    }
+    if namespace != context.platform.namespace {
+        rewrite::namespace(&mut objects, &context.platform.namespace, namespace);
+    }
+    let Some(client) = &context.client else {
+        if !args.dry_run {
+            bail!("deploy: there is no cluster; `cargo xtask up` makes one, `--dry-run` prints the manifests");
+        }
+        print(&objects)?;
+        return Ok(0);
+    };
+    if args.dry_run {
+        return dry_run(client, &objects, namespace, &context.recorder).await;
+    }
+    let applied = apply(client, &objects, namespace, &ApplyOptions::default(), &context.recorder).await?;
+    eprintln!("{} objects applied to {namespace} ({environment})", applied.len());
+    let limits = Limits { timeout: Duration::from_secs(args.timeout), look_every: Duration::from_secs(5) };
+    match rollout::wait(client, &workloads(&objects, namespace), limits, &context.recorder, &context.stop).await? {
+        Outcome::Finished => {
+            eprintln!("rolled out");
+            Ok(0)
+        }
+        Outcome::Stuck { causes, .. } => {
+            for cause in causes {
+                eprintln!("not rolled out: {cause}");
+            }
+            Ok(1)
+        }
+        Outcome::Stopped => Ok(2),
+    }
+}
+
+/// The manifest source of an environment.
+fn source<'a>(platform: &'a Platform, environment: &str) -> anyhow::Result<&'a str> {
+    let manifests = &platform.manifests;
+    match environment {
+        "production" => Ok(&manifests.production),
+        "kind" => Ok(&manifests.kind),
+        other => manifests.environments.get(other).map(String::as_str).with_context(|| {
+            let more = manifests.environments.keys().map(|k| format!(", {k}")).collect::<String>();
+            format!("deploy to {other:?}: the environments of {} are production, kind{more}", platform.name)
+        }),
+    }
+}
+
+async fn dry_run(client: &Client, objects: &[Value], namespace: &str, recorder: &Recorder) -> anyhow::Result<u8> {
+    // In a namespace that is not there yet the API server can check nothing.
+    if Api::<Namespace>::all(client.clone()).get_opt(namespace).await?.is_none() {
+        print(objects)?;
+        eprintln!("namespace {namespace} does not exist yet, so the API server cannot check what goes into it: the manifests are printed instead");
+        return Ok(0);
+    }
+    let options = ApplyOptions { dry_run: true, ..ApplyOptions::default() };
+    let checked = apply(client, objects, namespace, &options, recorder).await?;
+    for object in &checked {
+        println!("{object} (dry run)");
+    }
+    Ok(0)
+}
+
+/// Prints the objects as a stream of YAML documents (each in JSON, which is YAML), without the content of Secrets.
+fn print(objects: &[Value]) -> anyhow::Result<()> {
+    for object in objects {
+        println!("---\n{}", serde_json::to_string_pretty(&rewrite::without_secrets(object))?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "deploy_tests.rs"]
+mod tests;
