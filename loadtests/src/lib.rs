@@ -4,9 +4,10 @@
 //! well as experiments and drills that need load in the background.
 
 pub mod goose_child;
+pub mod oracle;
 pub mod plan;
 pub mod protocol;
 pub mod runner;
 pub mod series;
 pub mod template;
-pub mod oracle;
+pub mod timing;

@@ -14,6 +14,7 @@ pub mod compare;
 pub mod observe;
 pub mod quantity;
 pub mod spec;
+pub mod target;
 
 /// Settings of the controller manager, which a cluster may have tuned.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +31,29 @@ pub struct ControllerSettings {
     pub initial_readiness_delay_ms: i64,
 }
 
+impl ControllerSettings {
+    /// Reads the tuned settings of a cluster, as [`gauntlet_reports::run::ClusterInfo::tuned`] lists them: each key ends in
+    /// the flag's name, each value is a duration such as `5s` or a number. What is not there keeps Kubernetes' default.
+    pub fn tuned(settings: &std::collections::BTreeMap<String, String>) -> Self {
+        let mut tuned = ControllerSettings::default();
+        for (key, value) in settings {
+            let Some((_, flag)) = key.rsplit_once("horizontal-pod-autoscaler-") else { continue };
+            let ms = target::duration_ms(value);
+            match flag {
+                "sync-period" => tuned.sync_period_ms = ms.map_or(tuned.sync_period_ms, i64::unsigned_abs),
+                "tolerance" => tuned.tolerance = value.parse().unwrap_or(tuned.tolerance),
+                "downscale-stabilization" => {
+                    tuned.downscale_stabilization_ms = ms.map_or(tuned.downscale_stabilization_ms, i64::unsigned_abs);
+                }
+                "cpu-initialization-period" => tuned.cpu_initialization_ms = ms.unwrap_or(tuned.cpu_initialization_ms),
+                "initial-readiness-delay" => tuned.initial_readiness_delay_ms = ms.unwrap_or(tuned.initial_readiness_delay_ms),
+                _ => {}
+            }
+        }
+        tuned
+    }
+}
+
 impl Default for ControllerSettings {
     fn default() -> Self {
         ControllerSettings {
@@ -39,5 +63,19 @@ impl Default for ControllerSettings {
             cpu_initialization_ms: 300_000,
             initial_readiness_delay_ms: 30_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tuned_settings_replace_the_defaults() {
+        let key = |flag: &str| format!("kube-controller-manager --horizontal-pod-autoscaler-{flag}");
+        let settings = [(key("sync-period"), "5s"), (key("tolerance"), "0.2"), (key("cpu-initialization-period"), "1m30s")];
+        let tuned = ControllerSettings::tuned(&settings.into_iter().map(|(k, v)| (k, v.to_owned())).collect());
+        assert_eq!((tuned.sync_period_ms, tuned.tolerance, tuned.cpu_initialization_ms), (5_000, 0.2, 90_000));
+        assert_eq!(tuned.initial_readiness_delay_ms, ControllerSettings::default().initial_readiness_delay_ms);
     }
 }
