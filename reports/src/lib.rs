@@ -7,5 +7,6 @@ pub mod clock;
 pub mod event;
 pub mod finding;
 pub mod recorder;
+pub mod render;
 pub mod run;
 pub mod verdict;
