@@ -3,7 +3,7 @@
 use crate::deploy::apply::{ApplyOptions, apply};
 use crate::deploy::rewrite;
 use crate::deploy::rollout::{self, Limits, Outcome};
-use crate::deploy::workload::workloads;
+use crate::deploy::workload::Goal;
 use anyhow::{Context, bail};
 use clap::Args;
 use gauntlet_fixtures::platform::Platform;
@@ -88,7 +88,7 @@ pub async fn run(args: &DeployArgs, context: DeployContext<'_>) -> anyhow::Resul
     let applied = apply(client, &objects, namespace, &ApplyOptions::default(), &context.recorder).await?;
     eprintln!("{} objects applied to {namespace} ({environment})", applied.len());
     let limits = Limits { timeout: Duration::from_secs(args.timeout), look_every: Duration::from_secs(5) };
-    match rollout::wait(client, &workloads(&objects, namespace), limits, &context.recorder, &context.stop).await? {
+    match rollout::wait(client, &Goal::of(&objects, namespace), limits, &context.recorder, &context.stop).await? {
         Outcome::Finished => {
             eprintln!("rolled out");
             Ok(0)

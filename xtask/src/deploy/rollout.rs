@@ -2,7 +2,7 @@
 
 use super::diagnose::{CauseKind, diagnose, explain};
 use super::snapshot::Snapshot;
-use super::workload::{Progress, Workload, WorkloadKind, progress};
+use super::workload::{Goal, Progress, Workload, WorkloadKind, progress};
 use futures::{Stream, StreamExt, stream};
 use gauntlet_reports::recorder::Recorder;
 use kube::Client;
@@ -42,15 +42,15 @@ pub struct Limits {
 type States = BTreeMap<Workload, Progress>;
 type Changes = Pin<Box<dyn Stream<Item = (Workload, Progress)> + Send>>;
 
-/// Watches `workloads` until all are rolled out. An unfinished rollout is diagnosed at every look; the wait ends early
+/// Watches the workloads of `goal` until all are rolled out. An unfinished rollout is diagnosed at every look; the wait ends early
 /// when a cause is certain or the Deployment's own deadline is over.
 ///
 /// # Errors
 /// When the API server cannot be asked for the diagnosis at the end.
-pub async fn wait(client: &Client, workloads: &[Workload], limits: Limits, recorder: &Recorder, stop: &CancellationToken) -> Result<Outcome, kube::Error> {
-    let wanted: BTreeSet<_> = workloads.iter().cloned().collect();
+pub async fn wait(client: &Client, goal: &Goal, limits: Limits, recorder: &Recorder, stop: &CancellationToken) -> Result<Outcome, kube::Error> {
+    let wanted = &goal.workloads;
     let mut states = States::new();
-    let mut changes = watch(client, &wanted);
+    let mut changes = watch(client, wanted);
     let mut certainty = Certainty::default();
     let end = tokio::time::sleep(limits.timeout);
     tokio::pin!(end);
@@ -64,6 +64,7 @@ pub async fn wait(client: &Client, workloads: &[Workload], limits: Limits, recor
             () = stop.cancelled() => return Ok(Outcome::Stopped),
             () = &mut end => false,
             Some((workload, progress)) = changes.next() => {
+                let progress = goal.measure(&workload, progress);
                 if wanted.contains(&workload) && states.get(&workload) != Some(&progress) {
                     recorder.progress(format!("{}/{} pods ready of {} {}", progress.ready, progress.wanted, workload.kind.as_str(), workload.name));
                     states.insert(workload, progress);
@@ -72,14 +73,14 @@ pub async fn wait(client: &Client, workloads: &[Workload], limits: Limits, recor
             }
             _ = looks.tick() => {
                 // A look that fails is no news: the next one, or the end, will tell.
-                let certain = certainty.look(client, &wanted, &states).await.unwrap_or(false);
+                let certain = certainty.look(client, wanted, &states).await.unwrap_or(false);
                 if !certain && !states.values().any(|p| p.gave_up) {
                     continue;
                 }
                 true
             }
         };
-        return Ok(Outcome::Stuck { causes: causes(client, &wanted, &states).await?, early });
+        return Ok(Outcome::Stuck { causes: causes(client, wanted, &states).await?, early });
     }
 }
 

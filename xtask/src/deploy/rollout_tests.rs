@@ -11,6 +11,10 @@ fn order() -> Workload {
     Workload { kind: WorkloadKind::Deployment, namespace: "globeco".into(), name: "order".into() }
 }
 
+fn goal() -> Goal {
+    Goal { workloads: [order()].into(), ..Goal::default() }
+}
+
 fn deployment(ready: i64) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "order", "namespace": "globeco", "generation": 1, "resourceVersion": "2"},
         "spec": {"replicas": 3}, "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": ready, "availableReplicas": ready}})
@@ -49,7 +53,7 @@ async fn a_watch_event_finishes_the_rollout_and_progress_is_told() {
     serve(&server, deployment(1), Some(deployment(3))).await;
     serve_pods(&server, vec![]).await;
     let recorder = Recorder::in_memory(Clock::start());
-    let outcome = wait(&client, &[order()], limits(10_000), &recorder, &CancellationToken::new()).await.expect("asked");
+    let outcome = wait(&client, &goal(), limits(10_000), &recorder, &CancellationToken::new()).await.expect("asked");
     assert_eq!(outcome, Outcome::Finished);
     let told = format!("{:?}", recorder.events());
     assert!(told.contains("1/3 pods ready of Deployment order") && told.contains("3/3 pods ready"), "{told}");
@@ -61,7 +65,7 @@ async fn a_certain_cause_ends_the_wait_early_and_is_named() {
     serve(&server, deployment(0), None).await;
     serve_pods(&server, vec![unpullable()]).await;
     let recorder = Recorder::in_memory(Clock::start());
-    let outcome = wait(&client, &[order()], limits(20_000), &recorder, &CancellationToken::new()).await.expect("asked");
+    let outcome = wait(&client, &goal(), limits(20_000), &recorder, &CancellationToken::new()).await.expect("asked");
     let Outcome::Stuck { causes, early } = outcome else { panic!("{outcome:?}") };
     assert!(early);
     assert!(causes[0].contains("image registry.example/order:1 cannot be pulled"), "{causes:?}");
@@ -74,7 +78,7 @@ async fn time_ends_the_wait_and_the_state_is_told() {
     serve(&server, deployment(2), None).await;
     serve_pods(&server, vec![]).await;
     let recorder = Recorder::in_memory(Clock::start());
-    let outcome = wait(&client, &[order()], limits(150), &recorder, &CancellationToken::new()).await.expect("asked");
+    let outcome = wait(&client, &goal(), limits(150), &recorder, &CancellationToken::new()).await.expect("asked");
     let Outcome::Stuck { causes, early } = outcome else { panic!("{outcome:?}") };
     assert!(!early);
     assert!(causes[0].contains("its controller has created no pod"), "{causes:?}");
@@ -86,6 +90,6 @@ async fn a_stop_ends_the_wait() {
     serve(&server, deployment(0), None).await;
     let stop = CancellationToken::new();
     stop.cancel();
-    let outcome = wait(&client, &[order()], limits(10_000), &Recorder::in_memory(Clock::start()), &stop).await.expect("asked");
+    let outcome = wait(&client, &goal(), limits(10_000), &Recorder::in_memory(Clock::start()), &stop).await.expect("asked");
     assert_eq!(outcome, Outcome::Stopped);
 }

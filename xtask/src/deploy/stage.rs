@@ -6,7 +6,7 @@ use super::checks::{autoscalers, budgets, claims, endpoints, pods, spread};
 use super::rollout::{self, Limits, Outcome};
 use super::settle::{Look, settle};
 use super::snapshot::Snapshot;
-use super::workload::{Workload, workloads};
+use super::workload::{Goal, Workload};
 use super::{entrypoint, evidence, tls};
 use gauntlet_fixtures::endpoint::Endpoint;
 use gauntlet_fixtures::platform::Platform;
@@ -76,9 +76,10 @@ pub async fn run(stage: DeployStage<'_>) -> StageReport {
         return end(assertions, String::new());
     }
 
-    let wanted = workloads(&stage.objects, namespace);
+    let goal = Goal::of(&stage.objects, namespace);
+    let wanted: Vec<_> = goal.workloads.iter().cloned().collect();
     let limits = Limits { timeout: stage.rollout_timeout, look_every: LOOK_EVERY };
-    let outcome = match rollout::wait(&stage.client, &wanted, limits, &stage.recorder, &stage.stop).await {
+    let outcome = match rollout::wait(&stage.client, &goal, limits, &stage.recorder, &stage.stop).await {
         Ok(Outcome::Stopped) => return could_not("stopped while the rollout was watched".into()),
         Ok(outcome) => outcome,
         Err(error) => return could_not(format!("ask the API server about the rollout: {error}")),

@@ -2,6 +2,7 @@
 
 use super::object::ObjectRef;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds that roll out pods and report on it. Ordered: stores first, for what waits for a store only shows its absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +63,42 @@ pub fn workloads(objects: &[Value], namespace: &str) -> Vec<Workload> {
         Some(Workload { kind, namespace: o.namespace.unwrap_or_else(|| namespace.to_owned()), name: o.name })
     })
     .collect()
+}
+
+/// What a rollout must reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Goal {
+    /// The workloads that must be rolled out.
+    pub workloads: BTreeSet<Workload>,
+    /// The `minReplicas` of the workloads that an HPA scales. Their manifests state no replicas, so a new Deployment
+    /// starts with one pod, and is rolled out only when its HPA has brought it to its minimum.
+    pub at_least: BTreeMap<Workload, i64>,
+}
+
+impl Goal {
+    /// The goal of `objects`; those without a namespace are in `namespace`.
+    pub fn of(objects: &[Value], namespace: &str) -> Self {
+        let autoscalers = objects.iter().filter(|o| o["kind"] == "HorizontalPodAutoscaler");
+        let at_least = autoscalers.filter_map(|hpa| {
+            let target = &hpa["spec"]["scaleTargetRef"];
+            let kind = WorkloadKind::ALL.into_iter().find(|k| target["kind"] == k.as_str())?;
+            let namespace = hpa["metadata"]["namespace"].as_str().unwrap_or(namespace).to_owned();
+            let workload = Workload { kind, namespace, name: target["name"].as_str()?.to_owned() };
+            Some((workload, hpa["spec"]["minReplicas"].as_i64().unwrap_or(1)))
+        });
+        Goal { at_least: at_least.collect(), workloads: workloads(objects, namespace).into_iter().collect() }
+    }
+
+    /// `progress` of `workload` towards this goal.
+    pub fn measure(&self, workload: &Workload, progress: Progress) -> Progress {
+        match self.at_least.get(workload) {
+            Some(least) if progress.finished && progress.wanted < *least => {
+                let missing = format!("{} pods are wanted now, its HPA's minReplicas is {least}", progress.wanted);
+                Progress { finished: false, missing, ..progress }
+            }
+            _ => progress,
+        }
+    }
 }
 
 /// How far a rollout is.
@@ -146,6 +183,16 @@ mod tests {
     fn daemon_sets_count_nodes() {
         let object = json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": 1, "numberAvailable": 1}});
         assert_eq!(progress(WorkloadKind::DaemonSet, &object).missing, "1 of 2 pods are ready");
+    }
+
+    #[test]
+    fn a_workload_that_an_hpa_scales_is_finished_at_the_hpas_minimum() {
+        let hpa = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"}, "spec": {"minReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "a"}}});
+        let goal = Goal::of(&[json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}), hpa], "globeco");
+        let workload = goal.workloads.first().expect("one").clone();
+        let at = |wanted: i64| goal.measure(&workload, Progress { ready: wanted, wanted, finished: true, missing: String::new(), gave_up: false });
+        assert!(at(3).finished);
+        assert_eq!((at(1).finished, at(1).missing.as_str()), (false, "1 pods are wanted now, its HPA's minReplicas is 3"));
     }
 
     #[test]
