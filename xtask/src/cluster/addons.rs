@@ -1,0 +1,90 @@
+//! The add-ons of our clusters: applied in order, and seen to serve before anything relies on them.
+
+use super::health;
+use crate::deploy::apply::{self, ApplyOptions};
+use crate::deploy::rollout::{self, Limits, Outcome};
+use crate::deploy::workload::Goal;
+use crate::provision::context::{Context, Step};
+use anyhow::{Context as _, Result, bail};
+use gauntlet_fixtures::manifest;
+use gauntlet_reports::clock::Clock;
+use gauntlet_reports::recorder::Recorder;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Parts that the official node image brings itself.
+const OWN_NODE_ONLY: [&str; 2] = ["network-agent", "local-path"];
+const ROLLOUT_LIMIT: Duration = Duration::from_secs(150);
+
+/// The manifest files of the add-ons, in order.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn files(fixtures: &Path, own_node: bool) -> Result<Vec<PathBuf>> {
+    let folder = fixtures.join("addons");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .with_context(|| format!("failed to read {}", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.extension().is_some_and(|x| x == "yaml"))
+        .filter(|path| own_node || !OWN_NODE_ONLY.iter().any(|part| path.to_string_lossy().contains(part)))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Applies everything and waits until it serves. An APIService is registered only once its Deployment is rolled out:
+/// the API server would otherwise dial an address that nobody answers yet, and keep a dead connection.
+///
+/// # Errors
+/// When something is refused or does not serve in time: with the cause.
+pub async fn install(client: &kube::Client, ctx: &Context, own_node: bool, step: &Step) -> Result<()> {
+    let mut objects = Vec::new();
+    for file in files(&ctx.fixtures(), own_node)? {
+        objects.extend(manifest::read_objects(&file)?.iter().map(|o| o.to_json()));
+    }
+    let (services, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|o| o["kind"] == "APIService");
+    // Their progress is this step's, not the run's.
+    let quiet = Recorder::in_memory(Clock::start());
+    let options = ApplyOptions::default();
+    step.says(format!("applying {} objects", rest.len()));
+    apply::apply(client, &rest, "kube-system", &options, &quiet).await?;
+    step.says("waiting for the add-ons to roll out");
+    let goal = Goal::of(&rest, "kube-system");
+    let limits = Limits { timeout: ROLLOUT_LIMIT, look_every: Duration::from_secs(10) };
+    match rollout::wait(client, &goal, limits, &quiet, &CancellationToken::new()).await? {
+        Outcome::Finished => {}
+        Outcome::Stuck { causes, .. } => bail!("an add-on does not roll out: {}", causes.join("; ")),
+        Outcome::Stopped => bail!("stopped"),
+    }
+    apply::apply(client, &services, "kube-system", &options, &quiet).await?;
+    step.says("waiting for metrics to pass the API aggregator");
+    let limit = Duration::from_secs(60);
+    let resource = health::wait_aggregated(client, "/apis/metrics.k8s.io/v1beta1/nodes", 3, limit);
+    let custom = health::wait_aggregated(client, "/apis/custom.metrics.k8s.io/v1beta1", 0, limit);
+    let (resource, custom) = tokio::join!(resource, custom);
+    resource?;
+    custom
+}
+
+/// Settings of the add-ons that bear on measured times: name to value, read from their manifests.
+///
+/// # Errors
+/// When a manifest cannot be read.
+pub fn tuned(fixtures: &Path) -> Result<std::collections::BTreeMap<String, String>> {
+    let mut tuned = std::collections::BTreeMap::new();
+    for file in files(fixtures, true)? {
+        for object in manifest::read_objects(&file)? {
+            let json = object.to_json();
+            let containers = json.pointer("/spec/template/spec/containers").and_then(Value::as_array).cloned().unwrap_or_default();
+            for argument in containers.iter().flat_map(|c| c["args"].as_array().cloned().unwrap_or_default()) {
+                let known = ["--metric-resolution=", "--metrics-relist-interval="];
+                if let Some((name, value)) = argument.as_str().filter(|a| known.iter().any(|k| a.starts_with(k))).and_then(|a| a.split_once('=')) {
+                    tuned.insert(format!("{} {name}", object.name), value.to_owned());
+                }
+            }
+        }
+    }
+    Ok(tuned)
+}

@@ -1,0 +1,195 @@
+//! The suite's own cluster: kind on the machine's Docker.
+
+use super::config::{Fill, render, tuned};
+use super::nodes::{CLUSTER_LABEL, KindNodes, containers};
+use super::published::{free_ports, loopback};
+use super::state::State;
+use super::{BringUp, Cluster, Provider, addons, cleaning, health, load_images};
+use crate::machine::Facts;
+use crate::provision::cache::KeyBuilder;
+use crate::provision::context::{Context, Step};
+use crate::provision::docker::docker;
+use crate::provision::process::{capture, run_logged};
+use crate::provision::{self, Provisioned};
+use anyhow::{Context as _, Result};
+use futures::future::BoxFuture;
+use gauntlet_reports::run::ClusterInfo;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// Cluster and network name.
+pub const NAME: &str = "gauntlet";
+const NODES: usize = 3;
+
+/// Gives the suite's kind cluster.
+pub struct KindProvider {
+    /// Cache, repository, recorder.
+    pub ctx: Context,
+    /// The machine.
+    pub facts: Facts,
+}
+
+impl KindProvider {
+    fn folder(&self) -> PathBuf {
+        self.ctx.cache.cluster(NAME)
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder().join("kubeconfig")
+    }
+
+    fn key(&self, provisioned: &Provisioned) -> Result<String> {
+        let node = &provisioned.node_image;
+        let mut key = KeyBuilder::default().text("node", &node.key).files(&self.ctx.fixtures().join("node/cluster.yaml"))?;
+        for file in addons::files(&self.ctx.fixtures(), node.own)? {
+            key = key.files(&file)?;
+        }
+        Ok(key.finish().to_string())
+    }
+
+    async fn client(&self) -> Result<kube::Client> {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(kube::Client::try_from(config)?)
+    }
+
+    async fn run(&self, how: BringUp) -> Result<Cluster> {
+        let provisioned = provision::provision(&self.ctx, &self.facts).await?;
+        let key = self.key(&provisioned)?;
+        let step = self.ctx.step("cluster");
+        let mut state = match self.warm(&key, how, &step).await {
+            Some(state) => state,
+            None => self.create(&provisioned, &key, &step).await?,
+        };
+        let client = self.client().await?;
+        load_images::load(NAME, &provisioned.loaded, &mut state, &self.ctx.cache, &step).await?;
+        if !state.complete {
+            addons::install(&client, &self.ctx, provisioned.node_image.own, &step).await?;
+            state.complete = true;
+        }
+        state.save(&self.folder())?;
+        let info = self.info(&client, &provisioned, &state).await?;
+        step.done(format!("{} nodes Ready, metrics answer, {}", info.nodes.len(), info.kubernetes));
+        Ok(Cluster {
+            client,
+            info,
+            nodes: Arc::new(KindNodes::new(NAME)),
+            kubeconfig: self.kubeconfig(),
+            published: Some((loopback(state.http_port), loopback(state.https_port))),
+            authority: self.ctx.cache.root().join("authority"),
+        })
+    }
+
+    /// The standing cluster, when it is of this content, healthy and clean.
+    async fn warm(&self, key: &str, how: BringUp, step: &Step) -> Option<State> {
+        let state = State::load(&self.folder()).filter(|s| !how.fresh && s.key == key && s.complete)?;
+        let nodes = containers(NAME).await?;
+        // After the engine was stopped, addresses may have changed hands: a new cluster is quicker than trusting them.
+        if nodes.len() != NODES || !nodes.iter().any(|n| n.running) {
+            return None;
+        }
+        step.says("a warm cluster stands: checking its health");
+        for node in nodes.iter().filter(|n| !n.running) {
+            capture(docker(&["start"]).arg(&node.id)).await.ok()?;
+        }
+        let limit = Duration::from_secs(if nodes.iter().all(|n| n.running) { 5 } else { 60 });
+        let checked = async {
+            let client = self.client().await?;
+            health::nodes_ready(&client, NODES, limit).await?;
+            health::wait_aggregated(&client, "/apis/metrics.k8s.io/v1beta1/nodes", NODES, limit).await?;
+            let removed = cleaning::clean(&client, Duration::from_secs(90)).await?;
+            anyhow::Ok(removed)
+        };
+        match checked.await {
+            Ok(removed) if removed.is_empty() => Some(state),
+            Ok(removed) => {
+                step.says(format!("removed the namespaces of earlier runs: {}", removed.join(", ")));
+                Some(state)
+            }
+            Err(error) => {
+                step.says(format!("the warm cluster is not healthy, making a new one: {error:#}"));
+                None
+            }
+        }
+    }
+
+    fn kind(&self, provisioned: &Provisioned, args: &[&str]) -> Command {
+        let mut command = Command::new(&provisioned.kind);
+        // A network of our own: the default one may hold other people's clusters.
+        command.args(args).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NAME).env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    async fn create(&self, provisioned: &Provisioned, key: &str, step: &Step) -> Result<State> {
+        self.remove_nodes().await?;
+        let (http_port, https_port) = free_ports()?;
+        let folder = self.folder();
+        std::fs::create_dir_all(&folder)?;
+        let template = std::fs::read_to_string(self.ctx.fixtures().join("node/cluster.yaml"))?;
+        let own_node = provisioned.node_image.own;
+        let config = folder.join("cluster.yaml");
+        std::fs::write(&config, render(&template, Fill { http_port, https_port, own_node, wrapper: own_node && self.facts.needs_oci_wrapper() }))?;
+        step.says("kind create cluster (1 control plane, 2 workers)");
+        let mut command = self.kind(provisioned, &["create", "cluster", "--name", NAME, "--image", &provisioned.node_image.name, "--config"]);
+        command.arg(&config).arg("--kubeconfig").arg(self.kubeconfig());
+        if let Err(error) = run_logged(&mut command, step.log()).await {
+            self.remove_nodes().await?;
+            return Err(error).context("kind could not create the cluster");
+        }
+        let state = State { key: key.to_owned(), http_port, https_port, ..State::default() };
+        state.save(&folder)?;
+        Ok(state)
+    }
+
+    /// Removes this cluster's containers with their volumes, by id. Gives their names.
+    async fn remove_nodes(&self) -> Result<Vec<String>> {
+        let nodes = containers(NAME).await.unwrap_or_default();
+        if nodes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = docker(&["rm", "-f", "-v"]);
+        command.args(nodes.iter().map(|n| &n.id));
+        capture(&mut command).await.with_context(|| format!("failed to remove the containers of the cluster {NAME} ({CLUSTER_LABEL}={NAME})"))?;
+        Ok(nodes.into_iter().map(|n| n.name).collect())
+    }
+
+    async fn info(&self, client: &kube::Client, provisioned: &Provisioned, state: &State) -> Result<ClusterInfo> {
+        let version = client.apiserver_version().await?;
+        let nodes = containers(NAME).await.unwrap_or_default();
+        let mut names: Vec<_> = nodes.into_iter().map(|n| n.name).collect();
+        names.sort();
+        let config = std::fs::read_to_string(self.folder().join("cluster.yaml"))?;
+        let mut tuned = tuned(&config)?;
+        tuned.extend(addons::tuned(&self.ctx.fixtures())?);
+        tuned.insert("published ports".into(), format!("127.0.0.1:{} (HTTP), 127.0.0.1:{} (HTTPS)", state.http_port, state.https_port));
+        let substitutions = if provisioned.node_image.own { [("kindest/node".to_owned(), provisioned.node_image.name.clone())].into() } else { Default::default() };
+        Ok(ClusterInfo { provider: "kind".into(), name: NAME.into(), kubernetes: version.git_version, nodes: names, tuned, substitutions })
+    }
+
+    async fn remove(&self) -> Result<Vec<String>> {
+        let mut removed: Vec<_> = self.remove_nodes().await?.into_iter().map(|n| format!("node container {n}")).collect();
+        let left = capture(&mut docker(&["network", "inspect", NAME, "--format", "{{len .Containers}}"])).await;
+        if left.is_ok_and(|count| count == "0") {
+            capture(&mut docker(&["network", "rm", NAME])).await.context("failed to remove our network")?;
+            removed.push(format!("docker network {NAME}"));
+        }
+        if self.folder().exists() {
+            std::fs::remove_dir_all(self.folder())?;
+            removed.push(format!("{}", self.folder().display()));
+        }
+        Ok(removed)
+    }
+}
+
+impl Provider for KindProvider {
+    fn bring_up(&self, how: BringUp) -> BoxFuture<'_, Result<Cluster>> {
+        Box::pin(self.run(how))
+    }
+
+    fn take_down(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(self.remove())
+    }
+}

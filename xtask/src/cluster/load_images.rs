@@ -1,0 +1,48 @@
+//! Images from the host's engine into the nodes that platforms run on.
+
+use super::nodes::{NodeContainer, containers};
+use super::state::State;
+use crate::provision::cache::Cache;
+use crate::provision::context::Step;
+use crate::provision::docker::docker;
+use crate::provision::process::{capture, run_logged};
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// Loads each image whose content the nodes do not hold yet, into all nodes at once. Records it in `state`.
+///
+/// # Errors
+/// When an image is missing on the host or a node does not take it.
+pub async fn load(cluster: &str, images: &[String], state: &mut State, cache: &Cache, step: &Step) -> Result<()> {
+    let mut stale = Vec::new();
+    for image in images {
+        let id = capture(&mut docker(&["image", "inspect", "--format", "{{.Id}}", image])).await.with_context(|| format!("the image {image} is missing on the host"))?;
+        if state.loaded.get(image) != Some(&id) {
+            stale.push((image.clone(), id));
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = stale.iter().map(|(name, _)| name.as_str()).collect();
+    step.says(format!("loading {}", names.join(", ")));
+    let archive = cache.staging("load images")?.join("images.tar");
+    let mut save = docker(&["save", "-o"]);
+    run_logged(save.arg(&archive).args(&names), step.log()).await.context("failed to save images for the nodes")?;
+    // Platforms' pods never run on the control plane.
+    let nodes: Vec<_> = containers(cluster).await.unwrap_or_default().into_iter().filter(|n| !n.name.ends_with("control-plane")).collect();
+    futures::future::try_join_all(nodes.iter().map(|node| import(node, &archive))).await?;
+    std::fs::remove_file(&archive)?;
+    state.loaded.extend(stale);
+    Ok(())
+}
+
+async fn import(node: &NodeContainer, archive: &Path) -> Result<()> {
+    let file = std::fs::File::open(archive)?;
+    let mut command = docker(&["exec", "-i", &node.id, "ctr", "-n", "k8s.io", "images", "import", "-"]);
+    let output = command.stdin(file).kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        anyhow::bail!("failed to load images into {}: {}", node.name, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}

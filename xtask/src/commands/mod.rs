@@ -1,0 +1,5 @@
+//! One file per verb.
+
+pub mod deploy;
+pub mod doctor;
+pub mod down;

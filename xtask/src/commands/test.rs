@@ -1,0 +1,62 @@
+//! `cargo xtask test`: provisions what is missing and runs every test, the ones on the cluster too.
+
+use crate::cluster::kind::KindProvider;
+use crate::cluster::{BringUp, Provider as _};
+use crate::lock::RunLock;
+use crate::machine::Facts;
+use crate::pipeline::{consent, interrupt, recovery};
+use crate::provision::context::Context;
+use anyhow::{Context as _, Result};
+use tokio::process::Command;
+
+/// Provisions what is missing, brings the cluster up, and runs every test of the workspace with `cargo test`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --offline-only     without a cluster: what does not need one\n  \
+cargo xtask test -- hpa             only tests whose name holds `hpa`")]
+pub struct TestArgs {
+    /// Leave out the tests that need an engine or a cluster. They are listed as ignored.
+    #[arg(long)]
+    offline_only: bool,
+    /// Install nothing; say what to do instead.
+    #[arg(long)]
+    no_provision: bool,
+    /// Do not ask before installing something system-wide.
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Passed on to the test programs.
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+/// Runs the tests. Exit code 0 when all passed, 1 when one failed, 2 when they could not be run.
+///
+/// # Errors
+/// When provisioning fails.
+pub async fn run(args: &TestArgs, ctx: &Context) -> Result<u8> {
+    let mut ctx = ctx.clone();
+    ctx.no_provision = args.no_provision;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.current_dir(&ctx.repo).args(["test", "--workspace", "--no-fail-fast"]);
+    if args.offline_only {
+        command.arg("--").args(&args.rest);
+    } else {
+        let stop = interrupt::token()?;
+        // Compiling the tests and provisioning are one after the other: both would take every core.
+        {
+            let _lock = RunLock::take(ctx.cache.root(), "test")?;
+            let facts = Facts::gather(&ctx.cache).await;
+            consent::ask(&ctx, &facts, args.yes).await?;
+            recovery::before_run(&ctx).await?;
+            let provider = KindProvider { ctx: ctx.clone(), facts };
+            tokio::select! {
+                () = stop.cancelled() => anyhow::bail!("interrupted"),
+                cluster = provider.bring_up(BringUp::default()) => { cluster.context("failed to bring up the cluster for the tests")?; }
+            }
+        }
+        // The tests on the cluster share it: their own programs take the run lock one after the other.
+        command.args(["--", "--include-ignored"]).args(&args.rest);
+    }
+    let status = command.kill_on_drop(true).status().await.context("failed to start cargo test")?;
+    Ok(if status.success() { 0 } else { 1 })
+}

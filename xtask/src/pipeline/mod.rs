@@ -1,0 +1,185 @@
+//! A run from its options to its report.
+
+pub mod consent;
+pub mod dry_run;
+pub mod interrupt;
+pub mod options;
+pub mod platforms;
+pub mod recovery;
+pub mod stages;
+
+pub use options::Options;
+
+use crate::cluster::existing::ExistingProvider;
+use crate::cluster::kind::KindProvider;
+use crate::cluster::{BringUp, Cluster, Provider, cleaning};
+use crate::lock::RunLock;
+use crate::machine::{self, Facts};
+use crate::provision::cache::Cache;
+use crate::provision::context::Context;
+use anyhow::{Context as _, Result};
+use gauntlet_reports::clock::Clock;
+use gauntlet_reports::event::EventKind;
+use gauntlet_reports::recorder::Recorder;
+use gauntlet_reports::render::{self, live};
+use gauntlet_reports::run::{PlatformReport, Run, StageName, StageReport};
+use gauntlet_reports::verdict::Verdict;
+use platforms::Chosen;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The repository's root, for fixtures and default report folders.
+pub fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Runs everything that was asked for. The exit code is the verdict's.
+///
+/// # Errors
+/// When nothing could be judged: bad input, a second run, no disk, no permission.
+pub async fn run(options: Options) -> Result<u8> {
+    let repo = repo();
+    let chosen = platforms::choose(&repo.join("fixtures"), &options.args.platform)?;
+    if options.args.dry_run {
+        return dry_run::print(&options, &chosen);
+    }
+    let cache = Cache::locate()?;
+    let _lock = RunLock::take(cache.root(), &options.run_id)?;
+    let out = options.out(&repo)?;
+    std::fs::create_dir_all(&out).with_context(|| format!("failed to make the report's folder {}", out.display()))?;
+    let stop = interrupt::token()?;
+    let clock = Clock::start();
+    let recorder = Recorder::create(clock, &out.join("events.jsonl")).with_context(|| format!("failed to write to {}", out.display()))?;
+    let json = options.args.format == "json";
+    recorder.listen(live::listener(live::LiveOptions { quiet: options.args.quiet, verbose: options.args.verbose, json, ..Default::default() }));
+    recorder.emit(EventKind::RunStarted { run_id: options.run_id.clone(), seed: options.seed });
+
+    let ctx = Context { cache, repo, recorder: recorder.clone(), no_provision: options.args.no_provision };
+    let session = Session { options, ctx, recorder, out, stop };
+    let run = session.verify(&chosen).await?;
+    session.recorder.emit(EventKind::RunEnded { verdict: run.verdict });
+    render::write_all(&session.out, &run, &session.recorder.events())?;
+    if !json {
+        eprintln!("{}: {}", run.verdict, session.out.join("report.html").display());
+    }
+    Ok(run.verdict.exit_code())
+}
+
+/// What a run carries from stage to stage.
+pub struct Session {
+    /// What was asked for.
+    pub options: Options,
+    /// Cache, repository, recorder.
+    pub ctx: Context,
+    /// Every event of the run.
+    pub recorder: Recorder,
+    /// The report's folder.
+    pub out: PathBuf,
+    /// Ctrl-C.
+    pub stop: CancellationToken,
+}
+
+impl Session {
+    async fn verify(&self, chosen: &[Chosen]) -> Result<Run> {
+        // Policies need no cluster: they are judged while it comes up.
+        let (policies, cluster) = tokio::join!(self.policies(chosen), self.cluster());
+        let mut reason = String::new();
+        let (cluster, why) = match cluster {
+            Ok(cluster) => (cluster, String::new()),
+            Err(error) => {
+                reason = format!("{error:#}");
+                (None, format!("no cluster: {error:#}"))
+            }
+        };
+        let mut reports = Vec::new();
+        for (chosen, policies) in chosen.iter().zip(policies) {
+            let mut stages: Vec<StageReport> = policies.into_iter().collect();
+            match &cluster {
+                Some(cluster) => stages.extend(self.on_cluster(chosen, cluster).await),
+                None => stages.extend(self.cluster_stages().map(|name| self.could_not(chosen, name, &why))),
+            }
+            reports.push(PlatformReport::judge(&chosen.platform.name, stages));
+        }
+        let verdict = Verdict::of(reports.iter().map(|p| p.verdict));
+        Ok(Run {
+            run_id: self.options.run_id.clone(),
+            verdict,
+            reason,
+            seed: self.options.seed,
+            profile: self.options.args.profile.clone(),
+            started_at: self.options.started_at.clone(),
+            duration_ms: self.recorder.clock().now_ms(),
+            host: machine::host(),
+            cluster: cluster.map(|c| c.info),
+            platforms: reports,
+        })
+    }
+
+    fn cluster_stages(&self) -> impl Iterator<Item = StageName> {
+        self.options.stages().into_iter().filter(|s| *s != StageName::Policies)
+    }
+
+    async fn policies(&self, chosen: &[Chosen]) -> Vec<Option<StageReport>> {
+        let wanted = self.options.stages().contains(&StageName::Policies);
+        chosen.iter().map(|c| wanted.then(|| self.ended(c, stages::policies::run(self, c)))).collect()
+    }
+
+    /// The cluster, provisioned as far as needed. None when no stage needs one.
+    async fn cluster(&self) -> Result<Option<Cluster>> {
+        if !self.options.needs_cluster() {
+            return Ok(None);
+        }
+        let provider: Box<dyn Provider> = match &self.options.args.context {
+            Some(context) => Box::new(ExistingProvider { context: context.clone(), cache: self.ctx.cache.root().to_owned() }),
+            None => {
+                let facts = Facts::gather(&self.ctx.cache).await;
+                consent::ask(&self.ctx, &facts, self.options.args.yes).await?;
+                recovery::before_run(&self.ctx).await?;
+                Box::new(KindProvider { ctx: self.ctx.clone(), facts })
+            }
+        };
+        let how = BringUp { fresh: self.options.args.fresh };
+        tokio::select! {
+            () = self.stop.cancelled() => anyhow::bail!("interrupted while the cluster was coming up"),
+            cluster = provider.bring_up(how) => cluster.map(Some),
+        }
+    }
+
+    async fn on_cluster(&self, chosen: &Chosen, cluster: &Cluster) -> Vec<StageReport> {
+        let mut reports = Vec::new();
+        let mut blocked: Option<String> = None;
+        for name in self.cluster_stages() {
+            if let Some(why) = &blocked {
+                reports.push(self.could_not(chosen, name, why));
+                continue;
+            }
+            let report = self.ended(chosen, stages::run(self, chosen, cluster, name).await);
+            if name == StageName::Deploy && report.verdict == Verdict::Fail {
+                blocked = Some("the platform was not deployed as declared".to_owned());
+            } else if name == StageName::Deploy && report.verdict == Verdict::Inconclusive {
+                blocked = Some(format!("the deployment could not be judged: {}", report.reason));
+            }
+            reports.push(report);
+        }
+        if !self.options.args.keep && self.options.args.context.is_none() {
+            self.ctx.recorder.progress("removing the platform");
+            if let Err(error) = cleaning::clean(&cluster.client, Duration::from_secs(90)).await {
+                self.recorder.emit(EventKind::Note { message: format!("the platform was not removed; the next run does it: {error:#}") });
+            }
+        }
+        reports
+    }
+
+    fn could_not(&self, chosen: &Chosen, name: StageName, why: &str) -> StageReport {
+        let now = self.recorder.clock().now_ms();
+        self.ended(chosen, StageReport::inconclusive(name, now, now, why))
+    }
+
+    /// Tells the stage's end.
+    fn ended(&self, chosen: &Chosen, report: StageReport) -> StageReport {
+        let recorder = self.recorder.scoped(&chosen.platform.name, report.name);
+        recorder.emit(EventKind::StageEnded { verdict: report.verdict, reason: report.reason.clone() });
+        report
+    }
+}

@@ -1,0 +1,54 @@
+//! The chaos stage, under load.
+
+use super::background;
+use crate::cluster::Cluster;
+use crate::pipeline::platforms::Chosen;
+use crate::pipeline::{Session, recovery};
+use gauntlet_chaos::stage::{self, ChaosStage};
+use gauntlet_reports::recorder::Recorder;
+use gauntlet_reports::run::{StageName, StageReport};
+use std::sync::Arc;
+
+/// Applies the platform's experiments, one after the other.
+pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: Recorder) -> StageReport {
+    let started = recorder.clock().now_ms();
+    if chosen.platform.experiments.is_empty() {
+        return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments");
+    }
+    let could_not = |why: String| super::could_not(&recorder, StageName::Chaos, started, why);
+    let Some(entrypoint) = chosen.platform.ledger.as_ref().map(|l| &l.entrypoint).or(chosen.platform.load.as_ref().map(|l| &l.entrypoint)) else {
+        return could_not("the platform declares neither a ledger nor a load: nobody would notice a fault".into());
+    };
+    let endpoint = match super::endpoint(chosen, cluster, entrypoint) {
+        Ok(endpoint) => endpoint,
+        Err(why) => return could_not(why),
+    };
+    let journal = match recovery::journal(&session.ctx) {
+        Ok(journal) => Arc::new(journal),
+        Err(error) => return could_not(format!("{error:#}")),
+    };
+    let mut platform = chosen.platform.clone();
+    if !session.options.args.experiment.is_empty() {
+        platform.experiments.retain(|e| session.options.args.experiment.contains(&e.name));
+    }
+    let load = match background::start(session, chosen, cluster, &recorder).await {
+        Ok(load) => load,
+        Err(error) => return could_not(format!("{error:#}")),
+    };
+    let report = stage::run(ChaosStage {
+        client: cluster.client.clone(),
+        platform: &platform,
+        endpoint,
+        nodes: cluster.nodes.clone(),
+        journal,
+        cluster: cluster.info.name.clone(),
+        seed: session.options.seed,
+        run_id: session.options.run_id.clone(),
+        recorder: recorder.clone(),
+        run_dir: &session.out,
+        stop: session.stop.clone(),
+    })
+    .await;
+    load.stop().await;
+    report
+}

@@ -1,0 +1,65 @@
+//! Each stage of the pipeline, wired to the crate that knows it.
+
+pub mod background;
+pub mod chaos;
+pub mod deploy;
+pub mod drill;
+pub mod load;
+pub mod policies;
+
+use super::Session;
+use super::platforms::Chosen;
+use crate::cluster::Cluster;
+use gauntlet_fixtures::endpoint::Endpoint;
+use gauntlet_reports::event::EventKind;
+use gauntlet_reports::recorder::Recorder;
+use gauntlet_reports::run::{StageName, StageReport};
+
+/// Runs one stage that needs a cluster.
+pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, name: StageName) -> StageReport {
+    let recorder = session.recorder.scoped(&chosen.platform.name, name);
+    let started = recorder.clock().now_ms();
+    recorder.emit(EventKind::StageStarted { expected_ms: expected_ms(session, chosen, name) });
+    if session.stop.is_cancelled() {
+        return StageReport::inconclusive(name, started, started, "interrupted");
+    }
+    match name {
+        StageName::Deploy => deploy::run(session, chosen, cluster, recorder).await,
+        StageName::Load => load::run(session, chosen, cluster, recorder).await,
+        StageName::Chaos => chaos::run(session, chosen, cluster, recorder).await,
+        StageName::Drill => drill::run(session, chosen, cluster, recorder).await,
+        StageName::Soak if chosen.platform.websockets.is_empty() => {
+            StageReport::not_applicable(name, started, "the platform declares no WebSocket endpoint")
+        }
+        StageName::Soak => StageReport::inconclusive(name, started, started, "the WebSocket soak is not part of this version"),
+        StageName::Policies => StageReport::inconclusive(name, started, started, "policies need no cluster"),
+    }
+}
+
+/// The endpoint of a name, or why there is none.
+fn endpoint(chosen: &Chosen, cluster: &Cluster, name: &str) -> Result<Endpoint, String> {
+    let authority = crate::deploy::certificates::CertificateAuthority::load_or_create(&cluster.authority).map_err(|e| e.to_string())?;
+    cluster
+        .endpoints(&chosen.platform, authority.ca_pem())
+        .remove(name)
+        .ok_or_else(|| format!("the entry point {name:?} is not published on this machine by the provider {:?}", cluster.info.provider))
+}
+
+/// How long a stage may take, for the live terminal.
+fn expected_ms(session: &Session, chosen: &Chosen, name: StageName) -> u64 {
+    let platform = &chosen.platform;
+    let seconds = match name {
+        StageName::Policies => 1,
+        StageName::Deploy => 90,
+        StageName::Load => platform.load.as_ref().and_then(|l| l.profiles.get(&session.options.args.profile)).map_or(0, |p| p.before_seconds + p.push_seconds + p.after_seconds),
+        StageName::Soak => 0,
+        StageName::Chaos => platform.experiments.iter().map(|e| e.hold_seconds + e.rto_seconds).sum(),
+        StageName::Drill => platform.stores.iter().map(|s| s.rto_seconds + 30).sum(),
+    };
+    seconds * 1000
+}
+
+/// What went wrong before a stage could begin.
+fn could_not(recorder: &Recorder, name: StageName, started: u64, why: impl Into<String>) -> StageReport {
+    StageReport::inconclusive(name, started, recorder.clock().now_ms(), why)
+}

@@ -1,0 +1,35 @@
+//! The policies stage: what ships, judged in memory; and the proof that what runs is what ships.
+
+use crate::pipeline::Session;
+use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::drift;
+use gauntlet_policies::PolicySet;
+use gauntlet_reports::event::EventKind;
+use gauntlet_reports::finding::Severity;
+use gauntlet_reports::run::{Assertion, StageName, StageReport};
+
+/// Judges overlays/production, and compares it with overlays/kind.
+pub fn run(session: &Session, chosen: &Chosen) -> StageReport {
+    let recorder = session.recorder.scoped(&chosen.platform.name, StageName::Policies);
+    let started = recorder.clock().now_ms();
+    recorder.emit(EventKind::StageStarted { expected_ms: 1000 });
+    let (production, kind) = match (chosen.production(), chosen.kind()) {
+        (Ok(production), Ok(kind)) => (production, kind),
+        (Err(error), _) | (_, Err(error)) => return super::could_not(&recorder, StageName::Policies, started, format!("{error:#}")),
+    };
+    let findings = gauntlet_policies::check(&production, &PolicySet::production(), &chosen.platform.waivers, session.options.today());
+    findings.iter().for_each(|f| recorder.emit(EventKind::Found(f.clone())));
+    let breaches: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
+    let waived = findings.iter().filter(|f| f.waived.is_some()).count();
+    let measured = format!("{} errors, {} other findings, {waived} waived, in {} objects", breaches.len(), findings.len() - breaches.len() - waived, production.len());
+    let reason = breaches.first().map(|f| format!("{} {}: {} ({})", f.rule, f.location, f.message, f.resource)).unwrap_or_default();
+    let mut judged = Assertion::check("policies.no_errors", breaches.is_empty(), "no finding of severity error that is not waived", measured, reason);
+    judged.evidence = breaches.iter().take(20).map(|f| format!("{} {} {}", f.location, f.rule, f.message)).collect();
+
+    let drifts = drift::drift(&production, &kind, &chosen.platform.manifests.allowed_drift);
+    let reason = drifts.first().map(ToString::to_string).unwrap_or_default();
+    let mut same = Assertion::check("policies.what_runs_is_what_ships", drifts.is_empty(), "the two overlays differ only in allowed fields", format!("{} differences beyond the allowed ones", drifts.len()), reason);
+    same.evidence = drifts.iter().take(20).map(ToString::to_string).collect();
+    let assertions = [judged, same].into_iter().map(|a| recorder.assert(a)).collect();
+    StageReport::judge(StageName::Policies, started, recorder.clock().now_ms(), assertions, format!("{} objects judged", production.len()))
+}
