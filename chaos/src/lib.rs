@@ -1,1 +1,23 @@
-//! chaos
+//! Experiments, journal, blast radius, steady state, recovery, ledgers and drills.
+//!
+//! A fault is planned (purely, from what the cluster lists), journaled on disk, applied, proven, recovered, and the
+//! recovery is read back from the cluster. A fault that was not proven is never judged.
+
+pub mod budget_guard;
+pub mod client_view;
+pub mod cluster_view;
+pub mod cluster_watch;
+pub mod error;
+pub mod eviction;
+pub mod experiment;
+pub mod experiments;
+pub mod journal;
+pub mod ledger;
+pub mod node_control;
+pub mod pod_exec;
+pub mod recover;
+pub mod registry;
+pub mod snapshot;
+pub mod steady_state;
+pub mod store;
+pub mod targets;

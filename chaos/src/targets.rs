@@ -1,0 +1,232 @@
+//! Which pod or node a fault is aimed at. Pure: the same view and seed give the same target.
+
+use crate::cluster_view::{ClusterView, NodeView, PodView};
+use gauntlet_fixtures::platform::Target;
+use rand::SeedableRng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Why no target could be drawn, or why one was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The workload has no ready pod.
+    #[error("{workload} has no ready pod in namespace {namespace}")]
+    NoPod {
+        /// `Kind/name`.
+        workload: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// No node qualifies; says why each was refused.
+    #[error("no worker node qualifies: {0}")]
+    NoNode(String),
+    /// The pod is not the platform's.
+    #[error("pod {pod} is outside of namespace {namespace}")]
+    OutsideNamespace {
+        /// The pod.
+        pod: String,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The workload is written wrongly in platform.yaml.
+    #[error("target workload {0:?} is not Kind/name with kind Deployment or StatefulSet")]
+    NotAWorkload(String),
+}
+
+/// What a fault is aimed at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaultTarget {
+    /// A pod of the platform.
+    Pod {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// UID.
+        uid: String,
+        /// Node.
+        node: String,
+    },
+    /// A worker node.
+    Node {
+        /// Name.
+        name: String,
+    },
+}
+
+impl std::fmt::Display for FaultTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FaultTarget::Pod { namespace, name, .. } => write!(f, "pod/{namespace}/{name}"),
+            FaultTarget::Node { name } => write!(f, "node/{name}"),
+        }
+    }
+}
+
+/// All that a fault may disturb.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BlastRadius {
+    /// The only namespace whose pods are aimed at.
+    pub namespace: String,
+    /// Its pods that go away or lose their node.
+    pub pods: Vec<String>,
+    /// Nodes whose state changes.
+    pub nodes: Vec<String>,
+    /// Pods of other namespaces that share the fate of a stopped node, `namespace/name`. They are not aimed at.
+    pub bystanders: Vec<String>,
+}
+
+/// The random numbers of one experiment: from the run's seed and the experiment's name, so that adding an experiment does
+/// not change the others' targets.
+pub fn rng(seed: u64, experiment: &str) -> ChaCha8Rng {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    hash.update(experiment.as_bytes());
+    ChaCha8Rng::from_seed(hash.finalize().into())
+}
+
+fn check_workload(workload: &str) -> Result<(), PlanError> {
+    match workload.split_once('/') {
+        Some(("Deployment" | "StatefulSet", name)) if !name.is_empty() => Ok(()),
+        _ => Err(PlanError::NotAWorkload(workload.to_owned())),
+    }
+}
+
+/// Draws a ready pod of the target's workload.
+///
+/// # Errors
+/// [`PlanError::NoPod`] when there is none, [`PlanError::NotAWorkload`] when the target is written wrongly.
+pub fn draw_pod<'a>(view: &'a ClusterView, target: &'a Target, seed: u64, experiment: &str) -> Result<&'a PodView, PlanError> {
+    check_workload(&target.workload)?;
+    let candidates: Vec<_> = view.pods_of(&target.workload).filter(|p| p.ready && !p.terminating).collect();
+    let drawn = candidates.choose(&mut rng(seed, experiment)).copied();
+    drawn.ok_or_else(|| PlanError::NoPod { workload: target.workload.clone(), namespace: view.namespace.clone() })
+}
+
+/// Why a node may not be the target; None when it may.
+fn refused(view: &ClusterView, target: &Target, node: &NodeView) -> Option<String> {
+    let on_it = |workload: &str| view.pods_of(workload).any(|p| p.node == node.name && !p.finished);
+    let name = &node.name;
+    if node.control_plane {
+        return Some(format!("{name} runs the control plane"));
+    }
+    if !node.ready || node.unschedulable {
+        return Some(format!("{name} is not in service"));
+    }
+    if let Some(spared) = target.spare.iter().find(|s| on_it(s)) {
+        return Some(format!("{name} runs {spared}, which is spared"));
+    }
+    if !view.pods_of(&target.workload).any(|p| p.node == *name && p.ready && !p.terminating) {
+        return Some(format!("{name} runs no ready pod of {}", target.workload));
+    }
+    None
+}
+
+/// Draws a worker node that runs a ready pod of the target's workload and none of the spared ones.
+///
+/// # Errors
+/// [`PlanError::NoNode`] with the reason for each node.
+pub fn draw_node<'a>(view: &'a ClusterView, target: &Target, seed: u64, experiment: &str) -> Result<&'a NodeView, PlanError> {
+    check_workload(&target.workload)?;
+    let candidates: Vec<_> = view.nodes.iter().filter(|n| refused(view, target, n).is_none()).collect();
+    let drawn = candidates.choose(&mut rng(seed, experiment)).copied();
+    drawn.ok_or_else(|| {
+        let reasons: Vec<_> = view.nodes.iter().filter_map(|n| refused(view, target, n)).collect();
+        PlanError::NoNode(reasons.join("; "))
+    })
+}
+
+/// Pods of the platform on a node that a drain evicts: not those of DaemonSets, not finished ones.
+pub fn evictable<'a>(view: &'a ClusterView, node: &'a str) -> impl Iterator<Item = &'a PodView> {
+    view.pods.iter().filter(move |p| p.node == node && !p.daemon && !p.finished)
+}
+
+/// Refuses a pod that is not listed in the platform's namespace. Asked again right before a pod is touched.
+///
+/// # Errors
+/// [`PlanError::OutsideNamespace`].
+pub fn inside(view: &ClusterView, namespace: &str, pod: &str) -> Result<(), PlanError> {
+    if namespace == view.namespace && view.pods.iter().any(|p| p.name == pod) {
+        return Ok(());
+    }
+    Err(PlanError::OutsideNamespace { pod: pod.to_owned(), namespace: view.namespace.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster_view::sample::{SERVICE, STORE, cluster};
+    use std::collections::BTreeSet;
+
+    fn target(spare: &[&str]) -> Target {
+        Target { workload: SERVICE.into(), spare: spare.iter().map(|s| (*s).to_owned()).collect() }
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_pod_and_seeds_reach_all_of_them() {
+        let (view, target) = (cluster(), target(&[]));
+        let draw = |seed| draw_pod(&view, &target, seed, "x").expect("a pod").name.clone();
+        assert_eq!(draw(7), draw(7));
+        let drawn: BTreeSet<_> = (0..50).map(draw).collect();
+        assert_eq!(drawn.len(), 3, "all pods of the service, and no pod of the store: {drawn:?}");
+    }
+
+    #[test]
+    fn another_experiment_draws_for_itself() {
+        let (view, target) = (cluster(), target(&[]));
+        let draws = |e: &str| (0..20).map(|s| draw_pod(&view, &target, s, e).expect("a pod").name.clone()).collect::<Vec<_>>();
+        assert_ne!(draws("a"), draws("b"));
+    }
+
+    #[test]
+    fn a_spared_workload_and_the_control_plane_keep_their_nodes() {
+        let (view, target) = (cluster(), target(&[STORE]));
+        for seed in 0..50 {
+            assert_eq!(draw_node(&view, &target, seed, "x").expect("a node").name, "worker-2");
+        }
+    }
+
+    #[test]
+    fn no_node_says_why_for_each() {
+        let mut view = cluster();
+        view.nodes[2].unschedulable = true;
+        let reason = draw_node(&view, &target(&[STORE]), 1, "x").expect_err("none").to_string();
+        for part in ["control runs the control plane", "worker-1 runs StatefulSet/db", "worker-2 is not in service"] {
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+
+    #[test]
+    fn pods_that_are_not_ready_or_leaving_are_no_targets() {
+        let mut view = cluster();
+        view.pods[0].ready = false;
+        view.pods[1].terminating = true;
+        for seed in 0..20 {
+            assert_eq!(draw_pod(&view, &target(&[]), seed, "x").expect("a pod").name, "order-c");
+        }
+        view.pods[2].ready = false;
+        assert!(matches!(draw_pod(&view, &target(&[]), 1, "x"), Err(PlanError::NoPod { .. })));
+    }
+
+    #[test]
+    fn strangers_and_misspelt_workloads_are_refused() {
+        let view = cluster();
+        assert_eq!(inside(&view, "shop", "order-a"), Ok(()));
+        assert!(inside(&view, "kube-system", "order-a").is_err());
+        assert!(inside(&view, "shop", "coredns").is_err());
+        let wrong = Target { workload: "order".into(), spare: vec![] };
+        assert_eq!(draw_node(&view, &wrong, 1, "x"), Err(PlanError::NotAWorkload("order".into())));
+    }
+
+    #[test]
+    fn a_drain_leaves_daemons_and_finished_pods() {
+        let mut view = cluster();
+        view.pods[1].daemon = true;
+        view.pods[2].finished = true;
+        assert_eq!(evictable(&view, "worker-2").count(), 0);
+        assert_eq!(evictable(&view, "worker-1").count(), 2);
+    }
+}
