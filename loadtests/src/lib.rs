@@ -9,5 +9,6 @@ pub mod plan;
 pub mod protocol;
 pub mod runner;
 pub mod series;
+pub mod stage;
 pub mod template;
 pub mod timing;
