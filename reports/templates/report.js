@@ -58,7 +58,9 @@ for (const figure of document.querySelectorAll(".timeline")) {
     const place = drawing.left - frame.left + (x / svg.viewBox.baseVal.width) * drawing.width;
     const left = place + 16 + box.offsetWidth > frame.width ? place - 16 - box.offsetWidth : place + 16;
     box.style.left = Math.max(4, left) + "px";
-    box.style.top = "90px";
+    // Below the faults' names, so that they stay legible.
+    const lanes = figure.querySelector(".panel .name");
+    box.style.top = (lanes ? lanes.getBoundingClientRect().bottom - frame.top + 4 : 90) + "px";
   };
   const hide = () => {
     box.hidden = true;

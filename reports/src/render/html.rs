@@ -130,7 +130,8 @@ fn tally(run: &Run) -> String {
     }
     let part = |v: Verdict| {
         let n = stages.iter().filter(|s| s.verdict == v).count();
-        (n > 0).then(|| format!("{n} {}", spoken(v)))
+        let word = if v == Verdict::Inconclusive { "could not be judged" } else { spoken(v) };
+        (n > 0).then(|| format!("{n} {word}"))
     };
     let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::Pass, Verdict::NotApplicable];
     let parts: Vec<_> = order.into_iter().filter_map(part).collect();
@@ -190,7 +191,7 @@ impl StageView<'_> {
     fn tally(&self) -> String {
         match self.assertions.len() {
             0 => String::new(),
-            all => format!("{} of {} held, {} to {}", self.held, all, stamp(self.report.started_ms), stamp(self.report.ended_ms)),
+            all => format!("{} of {all} held, from {}, took {}", self.held, stamp(self.report.started_ms), self.summary()),
         }
     }
 

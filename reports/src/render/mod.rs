@@ -2,7 +2,7 @@
 
 pub mod html;
 pub mod junit;
-//LIVE pub mod live;
+pub mod live;
 pub mod run_json;
 pub mod summary_md;
 mod words;

@@ -231,8 +231,8 @@ fn samples(events: &mut Vec<Event>) {
     };
     for second in (158..450).chain(458..856).chain(868..1000) {
         let stage = match second {
-            ..452 => StageName::Load,
-            ..861 => StageName::Chaos,
+            0..452 => StageName::Load,
+            452..861 => StageName::Chaos,
             _ => StageName::Drill,
         };
         let (offered, replicas, desired) = at_second(second);

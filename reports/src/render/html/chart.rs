@@ -238,7 +238,7 @@ fn shortened(label: &str) -> String {
 
 /// Moves labels apart so that none covers another, and keeps them inside the panel where they fit.
 fn spread(lines: &mut [Line], top: f64, bottom: f64) {
-    const ROOM: f64 = 13.0;
+    const ROOM: f64 = 14.0;
     let mut order: Vec<usize> = (0..lines.len()).collect();
     order.sort_by(|a, b| lines[*a].label_y.total_cmp(&lines[*b].label_y));
     let mut free = top;
@@ -281,7 +281,7 @@ mod tests {
         let lines = &panels[0].lines;
         assert!(lines[0].path.contains('H') && lines[0].path.contains('V'), "{}", lines[0].path);
         assert_ne!(lines[0].class, lines[1].class);
-        assert!((lines[0].label_y - lines[1].label_y).abs() >= 13.0);
+        assert!((lines[0].label_y - lines[1].label_y).abs() >= 14.0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ const KUBERNETES_PER_STAGE: usize = 60;
 
 /// The figures of one load phase. A dash stands for what was not measured.
 pub(super) struct PhaseRow {
+    pub stage: &'static str,
     pub name: String,
     pub from: String,
     pub length: String,
@@ -53,6 +54,7 @@ fn phase(span: &PhaseSpan<'_>, series: &[Series]) -> PhaseRow {
     };
     let replicas = values("replicas_ready");
     PhaseRow {
+        stage: span.stage.map_or("", StageName::as_str),
         name: span.name.to_owned(),
         from: stamp(span.from),
         length: duration(span.to - span.from),

@@ -9,6 +9,8 @@ use crate::run::StageName;
 pub(super) struct PhaseSpan<'a> {
     /// Its name, such as `scaling`.
     pub name: &'a str,
+    /// The stage that it belongs to.
+    pub stage: Option<StageName>,
     /// Start in ms.
     pub from: u64,
     /// End in ms.
@@ -26,15 +28,15 @@ pub(super) fn phases<'a>(events: &[&'a Event]) -> Vec<PhaseSpan<'a>> {
             EventKind::StageEnded { .. } => open.is_some_and(|(_, _, stage)| stage == event.stage),
             _ => false,
         };
-        if let Some((name, from, _)) = open.filter(|_| ends) {
-            spans.push(PhaseSpan { name, from, to: event.at_ms });
+        if let Some((name, from, stage)) = open.filter(|_| ends) {
+            spans.push(PhaseSpan { name, stage, from, to: event.at_ms });
             open = None;
         }
         if let EventKind::Phase { phase } = &event.kind {
             open = Some((phase, event.at_ms, event.stage));
         }
     }
-    spans.extend(open.map(|(name, from, _)| PhaseSpan { name, from, to: last }));
+    spans.extend(open.map(|(name, from, stage)| PhaseSpan { name, stage, from, to: last }));
     spans
 }
 

@@ -15,6 +15,8 @@ const LEFT: f64 = 62.0;
 const RIGHT: f64 = 1030.0;
 /// Average width of a letter of the small type, for labels that must not overlap.
 const LETTER: f64 = 6.3;
+/// The same for the bold type of stages.
+const BOLD: f64 = 7.2;
 const LANE: f64 = 22.0;
 
 /// The drawing, ready for the template.
@@ -96,7 +98,7 @@ pub(super) fn draw(report: &PlatformReport, events: &[&Event], series: &[Series]
     let phases: Vec<Band> = found
         .iter()
         .map(|p| {
-            spans.push((format!("load {}", p.name), p.from, p.to));
+            spans.push((format!("load phase {}", p.name), p.from, p.to));
             let title = format!("load phase {}: {} to {}", p.name, stamp(p.from), stamp(p.to));
             band(&time, p.from, p.to, p.name, title, "phase")
         })
@@ -145,14 +147,13 @@ fn axis(report: &PlatformReport, events: &[&Event]) -> Option<TimeScale> {
 fn band(time: &TimeScale, from: u64, to: u64, label: &str, title: String, class: &'static str) -> Band {
     let (x, end) = (time.x(from), time.x(to));
     let width = super::scale::round((end - x).max(1.0));
-    // What does not fit is cut or left out; the title has the whole.
-    let room = ((width - 8.0) / LETTER) as usize;
-    let label = match label.chars().count() {
-        n if n <= room => label.to_owned(),
-        _ if room >= 4 => label.chars().take(room - 1).chain(['…']).collect(),
-        _ if room >= 1 && class != "phase" => label.chars().take(1).collect(),
-        _ => String::new(),
-    };
+    // What does not fit is shortened or left out; the title has the whole.
+    let letter = if class == "phase" { LETTER } else { BOLD };
+    let fits = |text: &str| text.chars().count() as f64 * letter <= width - 2.0;
+    let name = label.split_once(' ').map_or(label, |(_, name)| name);
+    let short: String = label.chars().take(((width / letter) as usize).saturating_sub(1)).chain(['…']).collect();
+    let choices = [label, name, if short.chars().count() > 3 { short.as_str() } else { "" }];
+    let label = choices.into_iter().find(|text| fits(text)).unwrap_or_default().to_owned();
     Band { x, width, label, title, class }
 }
 
