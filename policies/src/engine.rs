@@ -1,0 +1,43 @@
+//! Asks the rules of a set and puts their answers into the words of the report.
+
+use crate::index::Index;
+use crate::registry;
+use crate::rule::{Context, Hit, Rule};
+use crate::set::PolicySet;
+use crate::waiver;
+use gauntlet_fixtures::manifest::Object;
+use gauntlet_fixtures::platform::Waiver;
+use gauntlet_reports::finding::{Finding, Severity};
+
+/// Judges objects that are deployed together. Findings come in the order of files, lines and columns.
+///
+/// A waiver that is valid on `today` (`YYYY-MM-DD`) marks what it covers; an expired one, one that covers nothing and
+/// one for a rule that does not exist are findings themselves.
+pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &str) -> Vec<Finding> {
+    let index = Index::new(objects);
+    let mut findings = Vec::new();
+    for rule in registry::RULES {
+        let Some(setting) = set.rules.get(rule.id) else { continue };
+        let mut context = Context { index: &index, rule, parameters: &setting.parameters, hits: Vec::new() };
+        (rule.check)(&mut context);
+        findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit)));
+    }
+    waiver::apply(waivers, set, today, &mut findings);
+    findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
+    findings
+}
+
+fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>) -> Finding {
+    Finding {
+        rule: rule.id.to_owned(),
+        name: rule.name.to_owned(),
+        severity,
+        location: hit.source.location(),
+        field: hit.field,
+        resource: hit.object.display_name(),
+        message: hit.message,
+        why: rule.section("Why it matters"),
+        fix: rule.section("How to mend it"),
+        waived: None,
+    }
+}

@@ -1,0 +1,145 @@
+//! All objects of a set, found by kind, namespace, name and label. Built once, so that rules over several objects take
+//! time in proportion to what they find.
+
+use crate::selector::Selector;
+use crate::workload::Workload;
+use gauntlet_fixtures::manifest::{Field, Object};
+use std::collections::HashMap;
+
+/// The index.
+pub struct Index<'a> {
+    objects: &'a [Object],
+    by_kind: HashMap<&'a str, Vec<&'a Object>>,
+    by_name: HashMap<(&'a str, &'a str, &'a str), &'a Object>,
+    workloads: Vec<Workload<'a>>,
+    by_namespace: HashMap<&'a str, Vec<usize>>,
+    /// Position of a workload by its object's address, which is stable while the index lives.
+    by_object: HashMap<*const Object, usize>,
+    by_label: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    scalers: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object>>,
+    budgets: HashMap<usize, Vec<&'a Object>>,
+    network_policies: HashMap<usize, Vec<&'a Object>>,
+}
+
+impl<'a> Index<'a> {
+    /// Builds the index.
+    pub fn new(objects: &'a [Object]) -> Self {
+        let mut index = Self {
+            objects,
+            by_kind: HashMap::new(),
+            by_name: HashMap::new(),
+            workloads: objects.iter().filter_map(Workload::of).collect(),
+            by_namespace: HashMap::new(),
+            by_object: HashMap::new(),
+            by_label: HashMap::new(),
+            scalers: HashMap::new(),
+            budgets: HashMap::new(),
+            network_policies: HashMap::new(),
+        };
+        for object in objects {
+            index.by_kind.entry(&object.kind).or_default().push(object);
+            let namespace = object.effective_namespace().unwrap_or_default();
+            index.by_name.entry((&object.kind, namespace, &object.name)).or_insert(object);
+        }
+        for (position, workload) in index.workloads.iter().enumerate() {
+            index.by_object.insert(std::ptr::from_ref(workload.object), position);
+            index.by_namespace.entry(workload.namespace).or_default().push(position);
+            for (key, value) in &workload.labels {
+                index.by_label.entry((workload.namespace, key, value)).or_default().push(position);
+            }
+        }
+        for scaler in index.of_kind("HorizontalPodAutoscaler").to_vec() {
+            let target = Field::root(&scaler.root).at("spec.scaleTargetRef");
+            let name = |key| target.as_ref().and_then(|target| target.str_at(key)).unwrap_or_default();
+            index.scalers.entry((namespace_of(scaler), name("kind"), name("name"))).or_default().push(scaler);
+        }
+        index.budgets = index.selected_by("PodDisruptionBudget", "spec.selector");
+        index.network_policies = index.selected_by("NetworkPolicy", "spec.podSelector");
+        index
+    }
+
+    /// Every object.
+    pub fn objects(&self) -> &'a [Object] {
+        self.objects
+    }
+
+    /// The objects of a kind.
+    pub fn of_kind(&self, kind: &str) -> &[&'a Object] {
+        self.by_kind.get(kind).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The object of a kind by namespace (empty for cluster-scoped kinds) and name.
+    pub fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Object> {
+        self.by_name.get(&(kind, namespace, name)).copied()
+    }
+
+    /// Every workload.
+    pub fn workloads(&self) -> &[Workload<'a>] {
+        &self.workloads
+    }
+
+    /// The workload that an object is.
+    pub fn workload(&self, object: &Object) -> Option<&Workload<'a>> {
+        self.by_object.get(&std::ptr::from_ref(object)).map(|at| &self.workloads[*at])
+    }
+
+    /// The workloads of a namespace whose pods a selector selects.
+    pub fn select(&self, namespace: &str, selector: &Selector<'_>) -> Vec<&Workload<'a>> {
+        self.positions(namespace, selector).into_iter().map(|at| &self.workloads[at]).collect()
+    }
+
+    /// The HPA that scales a workload.
+    pub fn scaler(&self, workload: &Workload<'a>) -> Option<&'a Object> {
+        let object = workload.object;
+        self.scalers.get(&(workload.namespace, object.kind.as_str(), object.name.as_str()))?.first().copied()
+    }
+
+    /// The fewest replicas that a workload runs with in normal times: its HPA's minimum, else its own number.
+    pub fn fewest_replicas(&self, workload: &Workload<'a>) -> Option<i64> {
+        match self.scaler(workload) {
+            Some(scaler) => Some(Field::root(&scaler.root).i64_at("spec.minReplicas").unwrap_or(1)),
+            None => workload.static_replicas(),
+        }
+    }
+
+    /// The PodDisruptionBudgets that select a workload's pods.
+    pub fn budgets(&self, workload: &Workload<'a>) -> &[&'a Object] {
+        self.by_position(&self.budgets, workload)
+    }
+
+    /// The NetworkPolicies that select a workload's pods.
+    pub fn network_policies(&self, workload: &Workload<'a>) -> &[&'a Object] {
+        self.by_position(&self.network_policies, workload)
+    }
+
+    fn by_position<'m>(&self, map: &'m HashMap<usize, Vec<&'a Object>>, workload: &Workload<'a>) -> &'m [&'a Object] {
+        let position = self.by_object.get(&std::ptr::from_ref(workload.object));
+        position.and_then(|at| map.get(at)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn selected_by(&self, kind: &str, path: &str) -> HashMap<usize, Vec<&'a Object>> {
+        let mut map: HashMap<usize, Vec<&'a Object>> = HashMap::new();
+        for object in self.of_kind(kind) {
+            // An absent selector of a budget selects nothing; an empty one everything.
+            let Some(selector) = Field::root(&object.root).at(path) else { continue };
+            for at in self.positions(namespace_of(object), &Selector::from_label_selector(&selector)) {
+                map.entry(at).or_default().push(object);
+            }
+        }
+        map
+    }
+
+    fn positions(&self, namespace: &str, selector: &Selector<'_>) -> Vec<usize> {
+        let candidates = match selector.certain_label() {
+            Some((key, value)) => self.by_label.get(&(namespace, key, value)),
+            None => self.by_namespace.get(namespace),
+        };
+        let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
+        candidates.iter().copied().filter(|at| selector.matches(&self.workloads[*at].labels)).collect()
+    }
+}
+
+/// The namespace that an object lives in; `default` when none is stated.
+pub fn namespace_of(object: &Object) -> &str {
+    object.namespace.as_deref().unwrap_or("default")
+}

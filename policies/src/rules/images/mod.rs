@@ -1,0 +1,3 @@
+//! Where containers come from.
+
+pub mod latest_tag;

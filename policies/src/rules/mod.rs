@@ -1,0 +1,12 @@
+//! The rules, by family. One file is one rule.
+
+pub mod autoscaling;
+pub mod availability;
+pub mod images;
+pub mod network;
+pub mod pod_security;
+pub mod rbac;
+pub mod resources;
+pub mod schema;
+pub mod secrets;
+pub mod storage;

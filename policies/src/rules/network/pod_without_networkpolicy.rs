@@ -1,0 +1,49 @@
+//! Every pod's traffic is restricted, both ways.
+//!
+//! ## What it does
+//! Reports workloads that no NetworkPolicy of their namespace selects for ingress, or for egress. `podSelector: {}`
+//! selects every pod; a policy without `policyTypes` covers ingress, and egress when it has egress rules. Pods in
+//! the node's network are left out: no policy holds them.
+//!
+//! ## Why it matters
+//! Where no policy selects a pod, every pod of the cluster reaches it, and it reaches the whole world.
+//!
+//! ## How to mend it
+//! Add a NetworkPolicy that selects it, or a default-deny for the namespace with the flows that are needed.
+//!
+//! ## Example
+//! ```yaml
+//! kind: NetworkPolicy
+//! spec: {podSelector: {}, policyTypes: [Ingress]} # egress is reported for every workload
+//! ```
+
+use crate::rule::{Context, Rule};
+use gauntlet_fixtures::manifest::Field;
+
+/// The rule.
+pub const RULE: Rule =
+    Rule { id: "NET001", name: "pod-without-networkpolicy", parameters: &[], source: include_str!("pod_without_networkpolicy.rs"), check };
+
+fn check(context: &mut Context<'_, '_>) {
+    for workload in context.index.workloads() {
+        if workload.pod.bool_at("hostNetwork") == Some(true) {
+            continue;
+        }
+        let policies = context.index.network_policies(workload);
+        let open: Vec<&str> = ["Ingress", "Egress"]
+            .into_iter()
+            .filter(|direction| !policies.iter().any(|policy| covers(&Field::root(&policy.root), direction)))
+            .collect();
+        if !open.is_empty() {
+            let message = format!("no NetworkPolicy restricts the {} of its pods", open.join(" and ").to_lowercase());
+            context.whole(workload.object, message);
+        }
+    }
+}
+
+fn covers(policy: &Field<'_>, direction: &str) -> bool {
+    match policy.at("spec.policyTypes") {
+        Some(types) => types.items().iter().any(|item| item.str() == Some(direction)),
+        None => direction == "Ingress" || policy.at("spec.egress").is_some(),
+    }
+}

@@ -1,0 +1,34 @@
+//! Every container says how much CPU it needs.
+//!
+//! ## What it does
+//! Reports containers without a request for CPU. A limit counts as the request, as in the API server.
+//!
+//! ## Why it matters
+//! The scheduler packs pods without requests onto full nodes, and under load they get what is left over.
+//!
+//! ## How to mend it
+//! Set `resources.requests.cpu` to what the container uses in normal times.
+//!
+//! ## Example
+//! ```yaml
+//! containers:
+//!   - name: web # reported: no request for cpu
+//!     resources: {}
+//! ```
+
+use crate::rule::{Context, Rule};
+
+/// The rule.
+pub const RULE: Rule =
+    Rule { id: "RES001", name: "cpu-requests", parameters: &[], source: include_str!("cpu_requests.rs"), check };
+
+fn check(context: &mut Context<'_, '_>) {
+    for workload in context.index.workloads() {
+        for container in workload.containers() {
+            if container.request("cpu").is_none() {
+                let message = format!("container {} has no request for cpu", container.name);
+                context.missing(workload.object, &container.field, "resources.requests.cpu", message);
+            }
+        }
+    }
+}

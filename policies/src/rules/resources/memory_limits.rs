@@ -1,0 +1,34 @@
+//! Every container's memory is bounded.
+//!
+//! ## What it does
+//! Reports containers without a memory limit.
+//!
+//! ## Why it matters
+//! A leak in one container takes the memory of the whole node, and the kernel kills others for it.
+//!
+//! ## How to mend it
+//! Set `resources.limits.memory`.
+//!
+//! ## Example
+//! ```yaml
+//! containers:
+//!   - name: web # reported: no limit for memory
+//!     resources: {}
+//! ```
+
+use crate::rule::{Context, Rule};
+
+/// The rule.
+pub const RULE: Rule =
+    Rule { id: "RES003", name: "memory-limits", parameters: &[], source: include_str!("memory_limits.rs"), check };
+
+fn check(context: &mut Context<'_, '_>) {
+    for workload in context.index.workloads() {
+        for container in workload.containers() {
+            if container.field.at("resources.limits.memory").is_none() {
+                let message = format!("container {} has no limit for memory", container.name);
+                context.missing(workload.object, &container.field, "resources.limits.memory", message);
+            }
+        }
+    }
+}

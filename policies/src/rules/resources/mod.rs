@@ -1,0 +1,5 @@
+//! What containers ask for.
+
+pub mod cpu_requests;
+pub mod memory_limits;
+pub mod memory_requests;

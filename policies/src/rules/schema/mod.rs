@@ -1,0 +1,4 @@
+//! Objects that fit together.
+
+pub mod duplicate_object;
+pub mod mismatching_selector;

@@ -1,0 +1,122 @@
+//! Everything that makes pods, seen through its pod template.
+
+use crate::selector::{Labels, labels_of};
+use gauntlet_fixtures::manifest::{Field, Object};
+
+/// An object that makes pods, or a pod.
+#[derive(Debug, Clone)]
+pub struct Workload<'a> {
+    /// The object.
+    pub object: &'a Object,
+    /// Its namespace; `default` when none is stated.
+    pub namespace: &'a str,
+    /// What holds the pod's `metadata` and `spec`.
+    pub template: Field<'a>,
+    /// The pod's `spec`.
+    pub pod: Field<'a>,
+    /// The pod's labels.
+    pub labels: Labels<'a>,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone)]
+pub struct Container<'a> {
+    /// The container.
+    pub field: Field<'a>,
+    /// Its name.
+    pub name: &'a str,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What a container of a pod is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Runs as long as the pod.
+    Main,
+    /// Runs before the others and ends.
+    Init,
+    /// An init container with `restartPolicy: Always`: runs beside the others.
+    Sidecar,
+}
+
+impl<'a> Workload<'a> {
+    /// The workload that an object is, when it is one.
+    pub fn of(object: &'a Object) -> Option<Self> {
+        let root = Field::root(&object.root);
+        let template = match (object.group(), object.kind.as_str()) {
+            ("", "Pod") => root,
+            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("", "ReplicationController") | ("batch", "Job") => {
+                root.at("spec.template")?
+            }
+            ("batch", "CronJob") => root.at("spec.jobTemplate.spec.template")?,
+            _ => return None,
+        };
+        let pod = template.get("spec")?;
+        let namespace = object.namespace.as_deref().unwrap_or("default");
+        Some(Self { object, namespace, labels: labels_of(&template), template, pod })
+    }
+
+    /// True: meant to run on and on, not to end.
+    pub fn is_long_running(&self) -> bool {
+        match self.object.kind.as_str() {
+            "Job" | "CronJob" => false,
+            "Pod" => !matches!(self.pod.str_at("restartPolicy"), Some("Never" | "OnFailure")),
+            _ => true,
+        }
+    }
+
+    /// `spec.replicas` where the kind has it; 1 when it is not stated.
+    pub fn static_replicas(&self) -> Option<i64> {
+        let scales = matches!(self.object.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController");
+        scales.then(|| Field::root(&self.object.root).i64_at("spec.replicas").unwrap_or(1))
+    }
+
+    /// All containers: main ones first.
+    pub fn containers(&self) -> Vec<Container<'a>> {
+        let list = |key: &str, role: fn(&Field<'a>) -> Role| {
+            let items = self.pod.items_at(key).into_iter();
+            items.map(move |field| Container { name: field.str_at("name").unwrap_or_default(), role: role(&field), field })
+        };
+        let init = |field: &Field<'a>| {
+            if field.str_at("restartPolicy") == Some("Always") { Role::Sidecar } else { Role::Init }
+        };
+        list("containers", |_| Role::Main).chain(list("initContainers", init)).collect()
+    }
+
+    /// The containers that run as long as the pod.
+    pub fn running_containers(&self) -> Vec<Container<'a>> {
+        self.containers().into_iter().filter(|container| container.role != Role::Init).collect()
+    }
+
+    /// The service account that its pods run as.
+    pub fn service_account(&self) -> &'a str {
+        let name = self.pod.str_at("serviceAccountName").or_else(|| self.pod.str_at("serviceAccount"));
+        name.filter(|name| !name.is_empty()).unwrap_or("default")
+    }
+
+    /// True: Windows pods, which have no Linux security context.
+    pub fn is_windows(&self) -> bool {
+        self.pod.str_at("os.name") == Some("windows")
+    }
+}
+
+impl<'a> Container<'a> {
+    /// A field of the security context that a pod may set for all its containers: the container's own wins.
+    pub fn security(&self, workload: &Workload<'a>, path: &str) -> Option<Field<'a>> {
+        let own = self.field.get("securityContext").and_then(|context| context.at(path));
+        own.or_else(|| workload.pod.get("securityContext").and_then(|context| context.at(path)))
+    }
+
+    /// What a container asks for of a resource. A limit without a request is the request, as in the API server.
+    pub fn request(&self, resource: &str) -> Option<Field<'a>> {
+        let of = |kind: &str| self.field.at(&format!("resources.{kind}"))?.get(resource);
+        of("requests").or_else(|| of("limits"))
+    }
+
+    /// Its declared ports: number and name.
+    pub fn ports(&self) -> Vec<(i64, Option<&'a str>)> {
+        let ports = self.field.items_at("ports").into_iter();
+        ports.filter_map(|port| Some((port.i64_at("containerPort")?, port.str_at("name")))).collect()
+    }
+}
