@@ -117,7 +117,7 @@ fn parameters_reach_their_rule() {
 #[test]
 fn many_objects_are_judged_in_the_order_of_their_places() {
     let many: String = (0..300).map(|at| format!("---\n{}", WEB.replace("name: web, n", &format!("name: web-{at}, n")))).collect();
-    let findings = check(&objects(&many), &PolicySet::production().expect("set"), &[], TODAY);
+    let findings = check(&objects(&many), &PolicySet::production(), &[], TODAY);
     let places: Vec<_> = findings.iter().map(|finding| &finding.location).collect();
     assert!(places.is_sorted());
     assert_eq!(findings.iter().filter(|finding| finding.rule == "SEC001").count(), 300);

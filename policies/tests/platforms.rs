@@ -1,0 +1,33 @@
+//! The platforms that come with the suite pass the set that they ship under.
+
+use gauntlet_fixtures::manifest::read_objects;
+use gauntlet_fixtures::platform::load_with_folder;
+use gauntlet_policies::{PolicySet, check};
+use gauntlet_reports::finding::Severity;
+use std::path::Path;
+
+#[test]
+fn every_platform_ships_without_errors() {
+    let platforms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platforms");
+    for entry in std::fs::read_dir(platforms).expect("folder") {
+        let loaded = load_with_folder(&entry.expect("entry").path()).expect("loads");
+        let objects = read_objects(&loaded.production()).expect("reads");
+        // A fixed day: whether a waiver has expired is for the command to say, not for a test that would break by itself.
+        let findings = check(&objects, &PolicySet::production(), &loaded.platform.waivers, "2026-01-01");
+        let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", loaded.platform.name);
+    }
+}
+
+#[test]
+fn a_defect_in_a_platform_is_found() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platforms/globeco");
+    let mut objects = read_objects(&load_with_folder(&folder).expect("loads").production()).expect("reads");
+    let before = objects.len();
+    objects.retain(|object| !matches!(object.kind.as_str(), "NetworkPolicy" | "PodDisruptionBudget" | "Service"));
+    assert!(objects.len() < before);
+    let findings = check(&objects, &PolicySet::production(), &[], "2026-01-01");
+    for rule in ["pod-without-networkpolicy", "missing-pdb", "dangling-ingress", "statefulset-headless-service"] {
+        assert!(findings.iter().any(|finding| finding.name == rule), "{rule} is not found");
+    }
+}
