@@ -127,7 +127,7 @@ impl Crew {
             builder = builder.header("connection", "close");
             state.connected = Instant::now();
         }
-        let request = GooseRequest::builder().method(step.method.clone()).path(filled.path.as_str());
+        let request = GooseRequest::builder().method(step.method).path(filled.path.as_str());
         let request = request.expect_status_code(step.expect_status).set_request_builder(builder).build();
 
         let sent = Instant::now();

@@ -1,10 +1,13 @@
 //! Sorting pods as the autoscaler does, from the outside.
+//!
+//! Times are wall-clock times, in ms since 1970, as Kubernetes writes them: the autoscaler compares them to the second, and
+//! moving them to the run's clock would blur them.
 
 use super::ControllerSettings;
 use super::algorithm::Census;
 use std::collections::BTreeMap;
 
-/// A pod of the scale target, times in ms on the run's clock (negative: before the run).
+/// A pod of the scale target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodView {
     /// Its name.
@@ -32,12 +35,12 @@ impl PodView {
     }
 }
 
-/// A sample of `metrics.k8s.io`, times in ms on the run's clock.
+/// A sample of `metrics.k8s.io`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     /// End of the window it was measured in.
     pub at_ms: i64,
-    /// Length of that window.
+    /// Length of that window, in ms.
     pub window_ms: i64,
 }
 

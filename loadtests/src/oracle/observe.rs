@@ -11,6 +11,7 @@ use gauntlet_reports::event::EventKind;
 use gauntlet_reports::recorder::Recorder;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::{Config, Error as WatchError, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -212,7 +213,7 @@ impl Eye {
         let comparison = match &mut self.follower {
             Some(_) => {
                 self.read_samples().await;
-                let censuses = self.censuses(&hpa, now);
+                let censuses = self.censuses(&hpa);
                 self.follower.as_mut().map(|f| f.judge(now, &hpa, &censuses))
             }
             // The first status was written at an unknown time: it is where the comparison starts, not its subject.
@@ -231,10 +232,9 @@ impl Eye {
     }
 
     fn on_pod(&mut self, event: Result<Event<Pod>, WatchError>) {
-        let clock = self.recorder.clock();
         let now = self.now();
         match event {
-            Ok(Event::Apply(pod) | Event::InitApply(pod)) => self.seen_pod(pod_view(&pod, clock), now),
+            Ok(Event::Apply(pod) | Event::InitApply(pod)) => self.seen_pod(pod_view(&pod), now),
             Ok(Event::Delete(pod)) => {
                 let name = pod.metadata.name.unwrap_or_default();
                 self.told(&name, "Deleted");
@@ -303,7 +303,7 @@ impl Eye {
     }
 
     async fn read_samples(&mut self) {
-        let read = samples(&self.client, &self.namespace, self.recorder.clock());
+        let read = samples(&self.client, &self.namespace);
         let trouble = match tokio::time::timeout(Duration::from_secs(2), read).await {
             Ok(Ok(samples)) => {
                 self.samples = samples;
@@ -333,9 +333,10 @@ impl Eye {
         }
     }
 
-    fn censuses(&self, hpa: &HpaView, now: u64) -> Vec<CensusRange> {
+    fn censuses(&self, hpa: &HpaView) -> Vec<CensusRange> {
         let pods = self.tell.borrow().pods.clone();
-        hpa.metrics.iter().map(|metric| self.census(metric, &pods, now as i64)).collect()
+        let unix_now = Timestamp::now().as_millisecond();
+        hpa.metrics.iter().map(|metric| self.census(metric, &pods, unix_now)).collect()
     }
 
     /// The looks at the cluster that the controller may have had: the present, and the tick before.

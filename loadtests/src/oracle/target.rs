@@ -35,22 +35,17 @@ pub fn duration_ms(text: &str) -> Option<i64> {
     (!text.trim().is_empty()).then_some(sum.round() as i64)
 }
 
-/// A Kubernetes time on the run's clock, in ms.
-fn on_clock(time: &Time, clock: Clock) -> i64 {
-    clock.at_wall(SystemTime::from(time.0))
-}
-
 /// Milliseconds since 1970 on the run's clock.
 pub fn unix_on_clock(unix_ms: i64, clock: Clock) -> i64 {
     Timestamp::from_millisecond(unix_ms).map_or(i64::MIN, |t| clock.at_wall(SystemTime::from(t)))
 }
 
 /// A pod in the words of the calculator.
-pub fn pod_view(pod: &Pod, clock: Clock) -> PodView {
+pub fn pod_view(pod: &Pod) -> PodView {
     let status = pod.status.clone().unwrap_or_default();
     let conditions = status.conditions.unwrap_or_default();
     let find = |type_: &str| conditions.iter().find(|c| c.type_ == type_);
-    let changed = |c: &k8s_openapi::api::core::v1::PodCondition| c.last_transition_time.as_ref().map(|t| on_clock(t, clock));
+    let changed = |c: &k8s_openapi::api::core::v1::PodCondition| c.last_transition_time.as_ref().map(|t| t.0.as_millisecond());
     let scheduled = find("PodScheduled");
     let stuck = scheduled.filter(|c| c.status == "False");
     PodView {
@@ -58,7 +53,7 @@ pub fn pod_view(pod: &Pod, clock: Clock) -> PodView {
         phase: status.phase.unwrap_or_default(),
         deleted: pod.metadata.deletion_timestamp.is_some(),
         ready: find("Ready").map(|c| (c.status == "True", changed(c).unwrap_or(0))),
-        started_ms: status.start_time.as_ref().map(|t| on_clock(t, clock)),
+        started_ms: status.start_time.as_ref().map(|t| t.0.as_millisecond()),
         scheduled_ms: scheduled.filter(|c| c.status == "True").and_then(changed),
         unschedulable: stuck.map(|c| c.message.clone().unwrap_or_else(|| "unschedulable".to_owned())),
         node: pod.spec.as_ref().and_then(|s| s.node_name.clone()),
@@ -134,12 +129,12 @@ struct PodMetrics {
 ///
 /// # Errors
 /// The API server's answer: 503 or 404 when the aggregated API is not served.
-pub async fn samples(client: &Client, namespace: &str, clock: Clock) -> Result<Samples, kube::Error> {
+pub async fn samples(client: &Client, namespace: &str) -> Result<Samples, kube::Error> {
     let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods");
     let request = kube::core::Request::new(path).list(&Default::default()).map_err(kube::Error::BuildRequest)?;
     let list: PodMetricsList = client.request(request).await?;
     let sample = |item: PodMetrics| {
-        let usage = Usage { at_ms: on_clock(&item.timestamp, clock), window_ms: duration_ms(&item.window).unwrap_or(0) };
+        let usage = Usage { at_ms: item.timestamp.0.as_millisecond(), window_ms: duration_ms(&item.window).unwrap_or(0) };
         Some((item.metadata.name?, usage))
     };
     Ok(list.items.into_iter().filter_map(sample).collect())
@@ -180,7 +175,7 @@ mod tests {
             "status": {"phase": "Pending", "conditions": [
                 {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: Insufficient cpu"}]}
         }));
-        let view = pod_view(&pod.expect("pod"), Clock::start());
+        let view = pod_view(&pod.expect("pod"));
         assert_eq!(view.unschedulable.as_deref(), Some("0/3 nodes: Insufficient cpu"));
         assert!(!view.is_ready() && view.scheduled_ms.is_none());
     }
