@@ -4,20 +4,25 @@
 //! recovery is read back from the cluster. A fault that was not proven is never judged.
 
 pub mod budget_guard;
+pub mod client_feed;
 pub mod client_view;
 pub mod cluster_view;
 pub mod cluster_watch;
 pub mod error;
 pub mod eviction;
 pub mod experiment;
+pub mod experiment_run;
 pub mod experiments;
+pub mod judge;
 pub mod journal;
 pub mod ledger;
 pub mod node_control;
+pub mod plan;
 pub mod pod_exec;
 pub mod recover;
 pub mod registry;
 pub mod snapshot;
+pub mod stage;
 pub mod steady_state;
 pub mod store;
 pub mod targets;

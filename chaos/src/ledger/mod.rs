@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod endpoint_client;
+pub mod final_read;
 pub mod writer;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,282 @@
+//! The course of one experiment: baseline, journal, fault, proof, recovery, read-back, judgement's material.
+
+use crate::budget_guard::BudgetGuard;
+use crate::client_feed::ClientFeed;
+use crate::client_view::{self, HEALTHY_IN_A_ROW, Span};
+use crate::cluster_watch::{ClusterWatch, Waited};
+use crate::error::ChaosError;
+use crate::experiment::{Effect, FaultContext, Plan};
+use crate::journal::{FaultRecord, FaultState, NewFault, Recovery};
+use crate::judge::{LedgerView, Observation};
+use crate::ledger::check::compare;
+use crate::ledger::final_read::final_read;
+use crate::ledger::writer::{LedgerSpec, LedgerWriter};
+use crate::plan;
+use crate::recover::{READ_BACK_WITHIN, recover_one};
+use crate::snapshot::{self, Snapshot};
+use crate::stage::ChaosStage;
+use crate::steady_state::{WorkloadsFull, at_rest};
+use gauntlet_fixtures::platform::Experiment as Spec;
+use gauntlet_reports::event::{EventKind, FaultPhase};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The platform must come to rest within this time before a fault, and after it.
+const REST_WITHIN: Duration = Duration::from_secs(120);
+/// Clients must be calm for three seconds within this time before a fault.
+const CALM_WITHIN: Duration = Duration::from_secs(45);
+/// Objects and nodes must be as before within this time; taints of a node that came back go last.
+const EQUAL_WITHIN: Duration = Duration::from_secs(45);
+/// Ledger writes per second.
+const LEDGER_RATE: u32 = 20;
+/// Acknowledged writes before a fault, so that there is something to lose.
+const LEDGER_BASELINE: usize = 20;
+
+/// One experiment and what it runs with.
+pub struct ExperimentRun<'a> {
+    /// The stage.
+    pub stage: &'a ChaosStage<'a>,
+    /// The experiment.
+    pub spec: &'a Spec,
+    /// The live view.
+    pub watch: &'a ClusterWatch,
+    /// The clients.
+    pub feed: &'a ClientFeed,
+}
+
+/// What was made ready before the fault.
+struct Prepared {
+    plan: Plan,
+    before: Snapshot,
+    from_ms: u64,
+}
+
+impl ExperimentRun<'_> {
+    fn now_ms(&self) -> u64 {
+        self.stage.recorder.clock().now_ms()
+    }
+
+    fn tell(&self, plan: &Plan, phase: FaultPhase, detail: &str, at_ms: u64) {
+        let (experiment, target) = (self.spec.name.clone(), plan.target.to_string());
+        self.stage.recorder.emit_at(at_ms, EventKind::Fault { experiment, target, phase, detail: detail.to_owned() });
+    }
+
+    /// Runs the experiment. Whatever happens after the journal's line, the fault is recovered before this returns.
+    pub async fn run(&self) -> Observation {
+        let mut seen = Observation::default();
+        let ledger = match self.start_ledger() {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                let final_read = Some(Err(error.to_string()));
+                seen.ledger = Some(LedgerView { final_read, ..Default::default() });
+                None
+            }
+        };
+        match self.prepare(ledger.as_ref()).await {
+            Ok(prepared) => self.fault(prepared, &mut seen).await,
+            Err(error) => seen.took_effect = Some(Err(format!("the fault was not applied: failed to {error}"))),
+        }
+        if let Some(ledger) = ledger {
+            seen.ledger = Some(self.close_ledger(ledger).await);
+        }
+        seen
+    }
+
+    fn start_ledger(&self) -> Result<Option<LedgerWriter>, ChaosError> {
+        let Some(endpoint) = &self.stage.platform.ledger else { return Ok(None) };
+        let file = self.stage.run_dir.join("chaos").join(format!("{}.ledger.jsonl", self.spec.name));
+        let writer = LedgerWriter::start(LedgerSpec {
+            endpoint: endpoint.clone(),
+            address: self.stage.endpoint.clone(),
+            prefix: format!("{}-{}", self.stage.run_id, self.spec.name),
+            rate: LEDGER_RATE,
+            seed: self.stage.seed,
+            clock: self.stage.recorder.clock(),
+            file,
+        })?;
+        Ok(Some(writer))
+    }
+
+    /// Stops the ledger, waits for its answers, and reads the store.
+    async fn close_ledger(&self, ledger: LedgerWriter) -> LedgerView {
+        let (prefix, file) = (ledger.prefix().to_owned(), ledger.file().to_owned());
+        let history = ledger.finish().await;
+        let stage = self.stage;
+        let final_read = match &stage.platform.ledger {
+            Some(endpoint) => final_read(&stage.client, stage.platform, endpoint, &prefix).await,
+            None => Err(ChaosError::Platform("no ledger".into())),
+        };
+        let final_read = final_read.map(|found| compare(&history, &found)).map_err(|e| e.to_string());
+        let file = file.strip_prefix(&stage.run_dir).unwrap_or(&file).display().to_string();
+        LedgerView { history, final_read: Some(final_read), file }
+    }
+
+    /// Waits for rest, draws the target, takes the snapshot, and sees that load flows.
+    async fn prepare(&self, ledger: Option<&LedgerWriter>) -> Result<Prepared, ChaosError> {
+        let stage = self.stage;
+        match self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await {
+            Waited::Met => {}
+            Waited::Stopped => return Err(ChaosError::Stopped),
+            Waited::TimedOut(last_seen) => return Err(ChaosError::TimedOut { what: "the platform at rest before the fault".into(), last_seen }),
+        }
+        let mut drawn = plan::plan_one(&self.watch.view(), self.spec, stage.seed)?;
+        plan::name_bystanders(&stage.client, &mut drawn).await?;
+        if let Recovery::StartNode { node, .. } = &drawn.recovery {
+            // A node that is not ours to start must not be stopped, nor journaled.
+            stage.nodes.is_running(node).await?;
+        }
+        let before = Snapshot::take(&stage.client, &stage.platform.namespace).await?;
+        if let Some(ledger) = ledger
+            && !ledger.acknowledged(LEDGER_BASELINE, CALM_WITHIN).await
+        {
+            // Judged by the ledger itself: nothing acknowledged is inconclusive. The fault goes on.
+            tracing::warn!(experiment = self.spec.name, "the ledger has few acknowledged writes");
+        }
+        let (clock, budget) = (stage.recorder.clock(), self.spec.error_budget_outside);
+        let calm = |w: &[client_view::Window]| client_view::steady(w, clock.now_ms(), HEALTHY_IN_A_ROW, budget);
+        // Not calm in time: judged by `load_flowed` and `errors_outside`, with numbers.
+        self.feed.wait_until(calm, CALM_WITHIN, &stage.stop).await;
+        if stage.stop.is_cancelled() {
+            return Err(ChaosError::Stopped);
+        }
+        let from_ms = self.now_ms().saturating_sub((HEALTHY_IN_A_ROW as u64 + 1) * 1000);
+        stage.recorder.progress(format!("{}: {} is the target (seed {})", self.spec.name, drawn.target, stage.seed));
+        Ok(Prepared { plan: drawn, before, from_ms })
+    }
+
+    async fn fault(&self, prepared: Prepared, seen: &mut Observation) {
+        let Prepared { plan, before, from_ms } = prepared;
+        let stage = self.stage;
+        let record = match self.journal(&plan) {
+            Ok(record) => record,
+            Err(error) => return seen.took_effect = Some(Err(format!("the fault was not applied: failed to {error}"))),
+        };
+        self.tell(&plan, FaultPhase::Journaled, &record.id, self.now_ms());
+        let guard = BudgetGuard::start(&stage.client, &stage.platform.namespace, &stage.recorder);
+        let ctx = FaultContext {
+            client: &stage.client,
+            watch: self.watch,
+            nodes: stage.nodes.as_ref(),
+            recorder: &stage.recorder,
+            stop: &stage.stop,
+            spec: self.spec,
+        };
+        let (injected_ms, injected) = (self.now_ms(), Instant::now());
+        let effect = self.apply_and_prove(&ctx, &plan, &record, injected_ms, seen).await;
+        let (recovered, read_back) = tokio::join!(
+            self.workloads_full(&plan, &effect, injected, injected_ms, seen.took_effect.as_ref().is_some_and(Result::is_ok)),
+            self.hold_and_recover(record, injected)
+        );
+        seen.recovered = recovered;
+        seen.read_back = Some(read_back);
+        // The whole of the fault was watched; what comes now is the aftermath.
+        let worst = guard.finish();
+        seen.budgets = effect.evictions.as_ref().map(|_| worst);
+        seen.evictions = effect.evictions;
+        self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await;
+        seen.client = self.clients(from_ms, injected_ms).await;
+        seen.differences = Some(self.differences(&before).await);
+    }
+
+    fn journal(&self, plan: &Plan) -> Result<FaultRecord, ChaosError> {
+        let stage = self.stage;
+        Ok(stage.journal.begin(NewFault {
+            run_id: stage.run_id.clone(),
+            platform: stage.platform.name.clone(),
+            cluster: stage.cluster.clone(),
+            experiment: self.spec.name.clone(),
+            fault: self.spec.fault.clone(),
+            target: plan.target.to_string(),
+            recovery: plan.recovery.clone(),
+        })?)
+    }
+
+    async fn apply_and_prove(&self, ctx: &FaultContext<'_>, plan: &Plan, record: &FaultRecord, injected_ms: u64, seen: &mut Observation) -> Effect {
+        let applied = match plan::entry(self.spec) {
+            Ok(entry) => entry.experiment.apply(ctx, plan).await.map(|effect| (entry, effect)),
+            Err(error) => Err(error),
+        };
+        let (entry, effect) = match applied {
+            Ok(applied) => applied,
+            Err(error) => {
+                seen.took_effect = Some(Err(format!("failed to {error}")));
+                return Effect::default();
+            }
+        };
+        // The record is recovered in any case; a journal that cannot say "applied" still says "journaled".
+        let _ = self.stage.journal.mark(&record.id, FaultState::Applied).inspect_err(|e| tracing::warn!(error = %e, "journal"));
+        self.tell(plan, FaultPhase::Applied, &effect.detail, injected_ms);
+        seen.took_effect = Some(match entry.experiment.prove(ctx, plan, &effect).await {
+            Ok(proof) => {
+                self.tell(plan, FaultPhase::Proven, &proof, self.now_ms());
+                Ok(proof)
+            }
+            Err(error) => Err(format!("failed to {error}")),
+        });
+        effect
+    }
+
+    /// From injection to workloads full, in ms. Asked only after the proof: before it, the cluster still looks whole.
+    async fn workloads_full(&self, plan: &Plan, effect: &Effect, injected: Instant, injected_ms: u64, proven: bool) -> Option<Result<u64, String>> {
+        if !proven {
+            return None;
+        }
+        let full = WorkloadsFull { only: None, lost: effect.lost.clone() };
+        let left = Duration::from_secs(self.spec.rto_seconds).saturating_sub(injected.elapsed());
+        match self.watch.wait_until(&full, left, &self.stage.stop).await {
+            Waited::Met => {
+                let took = self.now_ms() - injected_ms;
+                self.tell(plan, FaultPhase::SteadyState, &format!("workloads full {took} ms after injection"), self.now_ms());
+                Some(Ok(took))
+            }
+            Waited::TimedOut(missing) => Some(Err(missing)),
+            Waited::Stopped => None,
+        }
+    }
+
+    /// Keeps the fault for its time (or until the run is stopped), then recovers it.
+    async fn hold_and_recover(&self, record: FaultRecord, injected: Instant) -> (String, bool) {
+        let stage = self.stage;
+        tokio::select! {
+            () = stage.stop.cancelled() => {}
+            () = tokio::time::sleep_until(injected + Duration::from_secs(self.spec.hold_seconds)) => {}
+        }
+        let recovered = recover_one(Some(&stage.client), stage.nodes.as_ref(), &stage.journal, &stage.recorder, record, READ_BACK_WITHIN).await;
+        (recovered.read_back, recovered.ok)
+    }
+
+    /// Observes until clients are calm, at the longest until a little after the fault window.
+    async fn clients(&self, from_ms: u64, injected_ms: u64) -> Option<client_view::ClientView> {
+        let stage = self.stage;
+        let (clock, budget) = (stage.recorder.clock(), self.spec.error_budget_outside);
+        let window_end_ms = injected_ms + self.spec.rto_seconds * 1000;
+        let tail = (HEALTHY_IN_A_ROW as u64 + 2) * 1000;
+        let since = clock.now_ms();
+        let calm = |w: &[client_view::Window]| {
+            let now = clock.now_ms();
+            // Seconds from after the aftermath only: the fault's own first seconds may look calm.
+            now >= since + tail && client_view::steady(w, now, HEALTHY_IN_A_ROW, budget)
+        };
+        let at_most = window_end_ms.saturating_sub(since).max(tail) + tail;
+        self.feed.wait_until(calm, Duration::from_millis(at_most), &stage.stop).await;
+        if stage.stop.is_cancelled() {
+            return None;
+        }
+        let span = Span { from_ms, injected_ms, window_end_ms, until_ms: clock.now_ms() };
+        Some(client_view::judge(&self.feed.windows(), span, budget))
+    }
+
+    /// What is still different when the time for it is over.
+    async fn differences(&self, before: &Snapshot) -> Result<Vec<String>, String> {
+        let stage = self.stage;
+        let deadline = Instant::now() + EQUAL_WITHIN;
+        loop {
+            let after = Snapshot::take(&stage.client, &stage.platform.namespace).await.map_err(|e| format!("failed to {e}"))?;
+            let found = snapshot::compare(before, &after);
+            if found.is_empty() || Instant::now() >= deadline || stage.stop.is_cancelled() {
+                return Ok(found);
+            }
+            self.watch.next_change(Duration::from_secs(2)).await;
+        }
+    }
+}

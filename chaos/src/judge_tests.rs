@@ -1,0 +1,134 @@
+//! Each assertion of an experiment in a case that holds, one that does not, and one that cannot be judged.
+
+use super::*;
+use crate::budget_guard::Lowest;
+use crate::client_view::Tally;
+use crate::ledger::Entry;
+use gauntlet_fixtures::platform::Target;
+
+fn spec() -> Spec {
+    Spec {
+        name: "drain".into(),
+        fault: "drain-node".into(),
+        target: Target { workload: "Deployment/order".into(), spare: vec![] },
+        hold_seconds: 0,
+        rto_seconds: 60,
+        error_budget: 0.05,
+        error_budget_outside: 0.0,
+    }
+}
+
+fn history() -> History {
+    let line = |outcome| Entry { at_ms: 1, id: "k1".into(), outcome, detail: String::new() };
+    History::of([&line(Outcome::Invoke), &line(Outcome::Ok)])
+}
+
+/// An experiment that went well in every respect.
+fn good() -> Observation {
+    Observation {
+        took_effect: Some(Ok("node cordoned".into())),
+        recovered: Some(Ok(12_000)),
+        client: Some(ClientView {
+            inside: Tally { requests: 600.0, errors: 6.0, seconds: 60 },
+            outside: Tally { requests: 100.0, errors: 0.0, seconds: 10 },
+            recovery: ClientRecovery::After(4_000),
+            too_little_load: None,
+        }),
+        evictions: Some(Evictions { admitted: vec!["a".into()], probes_refused: 1, budgets: vec!["order".into()], ..Default::default() }),
+        budgets: Some([("order".to_owned(), Lowest { healthy: 2, desired: 2, at_ms: 5 })].into()),
+        differences: Some(Ok(vec![])),
+        read_back: Some(("node takes pods".into(), true)),
+        ledger: Some(LedgerView { history: history(), final_read: Some(Ok(Findings::default())), file: "chaos/drain.jsonl".into() }),
+    }
+}
+
+fn verdict(seen: &Observation, id: &str) -> Verdict {
+    let all = assertions(&spec(), seen);
+    let found = all.iter().find(|a| a.id == format!("drain.{id}"));
+    let found = found.unwrap_or_else(|| panic!("no assertion {id} in {:?}", all.iter().map(|a| &a.id).collect::<Vec<_>>()));
+    assert!(found.verdict == Verdict::Pass || !found.reason.is_empty(), "{id} has no reason");
+    found.verdict
+}
+
+/// `good()` with one thing changed.
+fn but(change: impl FnOnce(&mut Observation)) -> Observation {
+    let mut seen = good();
+    change(&mut seen);
+    seen
+}
+
+fn client(change: impl FnOnce(&mut ClientView)) -> Observation {
+    but(|o| change(o.client.as_mut().expect("client")))
+}
+
+fn evictions(change: impl FnOnce(&mut Evictions)) -> Observation {
+    but(|o| change(o.evictions.as_mut().expect("evictions")))
+}
+
+#[test]
+fn a_good_experiment_passes_everything() {
+    let all = assertions(&spec(), &good());
+    assert_eq!(Verdict::of(all.iter().map(|a| a.verdict)), Verdict::Pass);
+    let ids: Vec<_> = all.iter().map(|a| a.id.as_str()).collect();
+    let expected = [
+        "took_effect", "load_flowed", "client_recovers", "errors_inside", "errors_outside", "recovers", "drained", "pdb_held", "pdb_429",
+        "recovered", "equal_to_before", "no_lost_writes",
+    ];
+    assert_eq!(ids, expected.map(|i| format!("drain.{i}")));
+}
+
+#[test]
+fn a_fault_that_was_not_seen_is_never_judged() {
+    let seen = but(|o| o.took_effect = Some(Err("the pod is still there".into())));
+    let all = assertions(&spec(), &seen);
+    assert_eq!(verdict(&seen, "took_effect"), Verdict::Inconclusive);
+    assert!(!all.iter().any(|a| a.id.ends_with(".recovers") || a.id.ends_with(".errors_inside")));
+    assert_eq!(verdict(&but(|o| o.took_effect = None), "took_effect"), Verdict::Inconclusive);
+}
+
+#[test]
+fn recovery_time() {
+    assert_eq!(verdict(&but(|o| o.recovered = Some(Ok(60_001))), "recovers"), Verdict::Fail);
+    assert_eq!(verdict(&but(|o| o.recovered = Some(Err("2 of 3".into()))), "recovers"), Verdict::Fail);
+    assert_eq!(verdict(&but(|o| o.recovered = None), "recovers"), Verdict::Inconclusive);
+}
+
+#[test]
+fn clients_are_judged_only_when_load_flowed() {
+    let idle = client(|c| c.too_little_load = Some("0 requests".into()));
+    assert_eq!(verdict(&idle, "load_flowed"), Verdict::Inconclusive);
+    assert!(!assertions(&spec(), &idle).iter().any(|a| a.id.contains("errors")));
+    assert_eq!(verdict(&client(|c| c.recovery = ClientRecovery::Never), "client_recovers"), Verdict::Fail);
+    assert_eq!(verdict(&client(|c| c.recovery = ClientRecovery::After(61_000)), "client_recovers"), Verdict::Fail);
+    assert_eq!(verdict(&client(|c| c.inside.errors = 31.0), "errors_inside"), Verdict::Fail);
+    assert_eq!(verdict(&client(|c| c.outside.errors = 1.0), "errors_outside"), Verdict::Fail);
+}
+
+#[test]
+fn budgets() {
+    let low = but(|o| o.budgets = Some([("order".to_owned(), Lowest { healthy: 1, desired: 2, at_ms: 5 })].into()));
+    assert_eq!(verdict(&low, "pdb_held"), Verdict::Fail);
+    assert_eq!(verdict(&but(|o| o.budgets = None), "pdb_held"), Verdict::Inconclusive);
+    assert_eq!(verdict(&evictions(|e| e.violations.push("admitted".into())), "pdb_429"), Verdict::Fail);
+    assert_eq!(verdict(&evictions(|e| e.probes_refused = 0), "pdb_429"), Verdict::Inconclusive);
+    assert_eq!(verdict(&evictions(|e| e.left.push("order-a: 429".into())), "drained"), Verdict::Fail);
+    let without = evictions(|e| e.budgets.clear());
+    assert_eq!((verdict(&without, "pdb_held"), verdict(&without, "pdb_429")), (Verdict::NotApplicable, Verdict::NotApplicable));
+}
+
+#[test]
+fn what_is_left_behind() {
+    assert_eq!(verdict(&but(|o| o.differences = Some(Ok(vec!["Node/w1.unschedulable".into()]))), "equal_to_before"), Verdict::Fail);
+    assert_eq!(verdict(&but(|o| o.differences = Some(Err("no answer".into()))), "equal_to_before"), Verdict::Inconclusive);
+    assert_eq!(verdict(&but(|o| o.read_back = Some(("still cordoned".into(), false))), "recovered"), Verdict::Fail);
+}
+
+#[test]
+fn ledgers() {
+    let ledger = |change: fn(&mut LedgerView)| but(|o| change(o.ledger.as_mut().expect("ledger")));
+    let lost = ledger(|l| l.final_read = Some(Ok(Findings { lost: vec!["k1".into()], ..Default::default() })));
+    assert_eq!(verdict(&lost, "no_lost_writes"), Verdict::Fail);
+    assert_eq!(verdict(&ledger(|l| l.final_read = None), "no_lost_writes"), Verdict::Inconclusive);
+    assert_eq!(verdict(&ledger(|l| l.final_read = Some(Err("read the store".into()))), "no_lost_writes"), Verdict::Inconclusive);
+    assert_eq!(verdict(&ledger(|l| l.history = History::default()), "no_lost_writes"), Verdict::Inconclusive);
+}
