@@ -5,20 +5,21 @@ mod commands;
 mod deploy;
 mod lock;
 mod machine;
+mod pipeline;
 mod provision;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use gauntlet_reports::clock::Clock;
 use gauntlet_reports::recorder::Recorder;
+use gauntlet_reports::render::live;
 use provision::cache::Cache;
 use provision::context::Context;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Verifies Kubernetes platforms on a real cluster.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", version, propagate_version = true)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Verb,
@@ -26,44 +27,47 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Verify(Box<commands::verify::VerifyArgs>),
+    Test(commands::test::TestArgs),
+    Policies(commands::policies::PoliciesArgs),
+    Explain(commands::explain::ExplainArgs),
+    Deploy(commands::deploy::DeployArgs),
     Doctor(commands::doctor::DoctorArgs),
+    Up(commands::up::UpArgs),
+    Recover(commands::recover::RecoverArgs),
     Down(commands::down::DownArgs),
+    /// The load generator's own process.
     #[command(hide = true)]
-    Up,
+    InternalGoose,
 }
 
+/// The context of a verb that is no run: its progress goes to the terminal, its events nowhere.
 fn context() -> Result<Context> {
-    let repo = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Context { cache: Cache::locate()?, repo, recorder: Recorder::in_memory(Clock::start()), no_provision: false })
+    let recorder = Recorder::in_memory(Clock::start());
+    recorder.listen(live::listener(live::LiveOptions::default()));
+    Ok(Context { cache: Cache::locate()?, repo: pipeline::repo(), recorder, no_provision: false })
 }
 
-async fn run(cli: Cli) -> Result<u8> {
-    match cli.command {
+async fn run(verb: Verb) -> Result<u8> {
+    match verb {
+        Verb::Verify(args) => commands::verify::run(*args).await,
+        Verb::Test(args) => commands::test::run(&args, &context()?).await,
+        Verb::Policies(args) => commands::policies::run(args),
+        Verb::Explain(args) => commands::explain::run(args),
+        Verb::Deploy(args) => commands::deploy::from_command_line(&args, &context()?).await,
         Verb::Doctor(args) => commands::doctor::run(&args, &context()?).await,
+        Verb::Up(args) => commands::up::run(&args, &context()?).await,
+        Verb::Recover(args) => commands::recover::run(&args, &context()?).await,
         Verb::Down(args) => commands::down::run(&args, &context()?).await,
-        Verb::Up => {
-            use cluster::Provider as _;
-            struct P;
-            impl gauntlet_reports::recorder::Listener for P {
-                fn on_event(&mut self, e: &gauntlet_reports::event::Event) {
-                    eprintln!("{:6.1} {:?}", e.at_ms as f64 / 1000.0, e.kind);
-                }
-            }
-            let ctx = context()?;
-            ctx.recorder.listen(Box::new(P));
-            let facts = machine::Facts::gather(&ctx.cache).await;
-            let p = cluster::kind::KindProvider { ctx, facts };
-            let c = p.bring_up(cluster::BringUp { fresh: std::env::var_os("FRESH").is_some() }).await?;
-            println!("{:#?}", c.info);
-            Ok(0)
-        }
+        Verb::InternalGoose => commands::internal_goose::run().await,
     }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // kube and reqwest may each bring a TLS provider: one is chosen, once.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match run(Cli::parse()).await {
+    match run(Cli::parse().command).await {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");

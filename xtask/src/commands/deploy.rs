@@ -142,3 +142,29 @@ fn print(objects: &[Value]) -> anyhow::Result<()> {
 #[cfg(test)]
 #[path = "deploy_tests.rs"]
 mod tests;
+
+/// Deploys to the suite's own cluster, when it stands; without one only a dry run is possible.
+///
+/// # Errors
+/// As [`run`], and when the platform is unknown.
+pub async fn from_command_line(args: &DeployArgs, ctx: &crate::provision::context::Context) -> anyhow::Result<u8> {
+    let _lock = if args.dry_run { None } else { Some(crate::lock::RunLock::take(ctx.cache.root(), "deploy")?) };
+    let chosen = crate::pipeline::platforms::choose(&ctx.fixtures(), std::slice::from_ref(&args.platform))?.remove(0);
+    let render = |path: &Path| -> anyhow::Result<Vec<Value>> {
+        Ok(gauntlet_fixtures::manifest::read_objects(path)?.iter().map(|o| o.to_json()).collect())
+    };
+    let client = match crate::pipeline::recovery::client(ctx).await {
+        Some(client) if client.apiserver_version().await.is_ok() => Some(client),
+        _ => None,
+    };
+    let context = DeployContext {
+        own_cluster: client.is_some(),
+        client,
+        platform: &chosen.platform,
+        folder: chosen.folder.clone(),
+        render: &render,
+        recorder: ctx.recorder.clone(),
+        stop: crate::pipeline::interrupt::token()?,
+    };
+    run(args, context).await
+}

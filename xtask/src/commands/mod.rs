@@ -3,3 +3,10 @@
 pub mod deploy;
 pub mod doctor;
 pub mod down;
+pub mod explain;
+pub mod internal_goose;
+pub mod policies;
+pub mod recover;
+pub mod test;
+pub mod up;
+pub mod verify;

@@ -52,7 +52,7 @@ pub async fn run(options: Options) -> Result<u8> {
     let clock = Clock::start();
     let recorder = Recorder::create(clock, &out.join("events.jsonl")).with_context(|| format!("failed to write to {}", out.display()))?;
     let json = options.args.format == "json";
-    recorder.listen(live::listener(live::LiveOptions { quiet: options.args.quiet, verbose: options.args.verbose, json, ..Default::default() }));
+    recorder.listen(live::listener(options.live()));
     recorder.emit(EventKind::RunStarted { run_id: options.run_id.clone(), seed: options.seed });
 
     let ctx = Context { cache, repo, recorder: recorder.clone(), no_provision: options.args.no_provision };

@@ -2,6 +2,7 @@
 
 use crate::commands::verify::VerifyArgs;
 use anyhow::{Result, bail};
+use gauntlet_reports::render::live::{Detail, LiveFormat, LiveOptions};
 use gauntlet_reports::run::StageName;
 use std::path::PathBuf;
 
@@ -26,6 +27,17 @@ impl Options {
         let seed = args.seed.unwrap_or_else(|| rand::random::<u64>() >> 11);
         let run_id = format!("{}-{:04x}", now.strftime("%Y%m%d-%H%M%S"), rand::random::<u16>());
         Options { run_id, seed, started_at: now.to_string(), args }
+    }
+
+    /// How the run is shown while it goes on.
+    pub fn live(&self) -> LiveOptions {
+        let format = if self.args.format == "json" { LiveFormat::Json } else { LiveFormat::Human };
+        let detail = match (self.args.quiet, self.args.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        };
+        LiveOptions { format, detail, ..LiveOptions::default() }
     }
 
     /// Today, `YYYY-MM-DD`, for waivers.

@@ -1,0 +1,91 @@
+//! `cargo xtask explain`: the manual pages of the rules.
+
+use anyhow::{Result, bail};
+use gauntlet_policies::PolicySet;
+use gauntlet_policies::registry::{RULES, find};
+use gauntlet_policies::rule::Rule;
+use gauntlet_reports::finding::Severity;
+
+/// Prints a rule's manual page, or the list of all rules.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask explain SEC001\n  cargo xtask explain missing-pdb\n  cargo xtask explain --list")]
+pub struct ExplainArgs {
+    /// A rule's id or name.
+    #[arg(required_unless_present = "list")]
+    pub rule: Option<String>,
+    /// Every rule in one line.
+    #[arg(long, conflicts_with = "rule")]
+    pub list: bool,
+}
+
+/// Prints.
+///
+/// # Errors
+/// When there is no such rule.
+pub fn run(args: ExplainArgs) -> Result<u8> {
+    match args.rule {
+        Some(name) => print!("{}", page(&name)?),
+        None => print!("{}", list()),
+    }
+    Ok(0)
+}
+
+fn page(name: &str) -> Result<String> {
+    let Some(rule) = find(name).or_else(|| find(&name.to_uppercase())).or_else(|| find(&name.to_lowercase())) else {
+        bail!("there is no rule {name}{}; `cargo xtask explain --list` shows all", nearest(name));
+    };
+    let parameters: Vec<String> =
+        rule.parameters.iter().map(|(name, default)| format!("- `{name}`, default {default}\n")).collect();
+    let parameters =
+        if parameters.is_empty() { String::new() } else { format!("\n## Parameters\n{}", parameters.concat()) };
+    Ok(format!("# {} {} ({})\n{}\n{parameters}", rule.id, rule.name, severity(rule), rule.manual()))
+}
+
+fn list() -> String {
+    let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
+    RULES.iter().map(|rule| format!("{}  {:width$}  {:7}  {}\n", rule.id, rule.name, severity(rule), rule.summary())).collect()
+}
+
+fn severity(rule: &Rule) -> &'static str {
+    match PolicySet::production().severity(rule) {
+        Some(Severity::Error) => "error",
+        Some(Severity::Warning) => "warning",
+        Some(Severity::Info) => "info",
+        None => "off",
+    }
+}
+
+/// A rule whose name holds a part of what was asked for.
+fn nearest(name: &str) -> String {
+    let parts: Vec<String> = name.to_lowercase().split(['-', '_']).filter(|part| part.len() > 2).map(str::to_owned).collect();
+    let hits = |rule: &&&Rule| parts.iter().filter(|part| rule.name.contains(part.as_str())).count();
+    match RULES.iter().max_by_key(hits).filter(|rule| hits(rule) > 0) {
+        Some(rule) => format!("; did you mean {} {}?", rule.id, rule.name),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_found_by_id_and_name_and_shows_everything() {
+        let text = page("AVL001").expect("there");
+        assert_eq!(text, page("min-replicas").expect("there"));
+        assert_eq!(text, page("avl001").expect("there"));
+        insta::assert_snapshot!(text, @"");
+    }
+
+    #[test]
+    fn an_unknown_rule_is_refused_with_a_suggestion() {
+        let error = page("missing-budget").expect_err("refused").to_string();
+        assert_eq!(error, "there is no rule missing-budget; did you mean AVL002 missing-pdb?; `cargo xtask explain --list` shows all");
+    }
+
+    #[test]
+    fn the_list_has_one_line_for_every_rule() {
+        assert_eq!(list().lines().count(), RULES.len());
+        assert!(list().contains("SEC001  privileged"));
+    }
+}

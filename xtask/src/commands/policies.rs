@@ -1,0 +1,161 @@
+//! `cargo xtask policies`: judges manifests in memory. Needs no engine, no cluster and no kubeconfig.
+
+mod human;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use gauntlet_fixtures::manifest::{ManifestError, ManifestSet, load};
+use gauntlet_fixtures::platform::LoadedPlatform;
+use gauntlet_fixtures::platform::load::find_above;
+use gauntlet_fixtures::platform::load_with_folder;
+use gauntlet_policies::{PolicySet, check};
+use gauntlet_reports::clock::Clock;
+use gauntlet_reports::finding::{Finding, Severity};
+use gauntlet_reports::verdict::Verdict;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Judges Kubernetes manifests: files, folders and kustomizations.
+///
+/// Exit codes: 0 no finding of severity error, 1 at least one, 2 something could not be judged (and nothing failed).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask policies fixtures/platforms/globeco/manifests/overlays/production\n  \
+    cargo xtask policies my-manifests/ --format json\n  \
+    cargo xtask policies chart.yaml --set my-set.yaml\n\n\
+    A folder with a kustomization.yaml is built as `kubectl kustomize` does. `cargo xtask explain RULE` prints a rule's manual page.")]
+pub struct PoliciesArgs {
+    /// Files or folders of manifests.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// For a person or for a program.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// The policy set: which rules, how severe, with which parameters. Default: the production set.
+    #[arg(long, value_name = "FILE")]
+    pub set: Option<PathBuf>,
+    /// The platform whose waivers hold. Default: the nearest platform.yaml above each PATH.
+    #[arg(long, value_name = "FOLDER")]
+    pub platform: Option<PathBuf>,
+}
+
+/// How the outcome is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Findings with the lines they are about, and one line of summary.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// What came of it.
+struct Outcome {
+    documents: usize,
+    findings: Vec<Finding>,
+    errors: Vec<ManifestError>,
+}
+
+/// Judges and prints. The answer is the exit code.
+///
+/// # Errors
+/// When the policy set cannot be read, or the output cannot be written.
+pub fn run(args: PoliciesArgs) -> Result<u8> {
+    let set = match &args.set {
+        Some(file) => PolicySet::read(file).with_context(|| format!("failed to use {}", file.display()))?,
+        None => PolicySet::production(),
+    };
+    let outcome = judge(&args, &set, &today());
+    let mut stdout = std::io::stdout().lock();
+    let text = match args.format {
+        Format::Human => human::render(&outcome, stdout.is_terminal()),
+        Format::Json => format!("{:#}", outcome.to_json()),
+    };
+    match writeln!(stdout, "{}", text.trim_end()) {
+        // Whoever reads us has seen enough, such as `head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        result => result.context("failed to print the findings")?,
+    }
+    Ok(outcome.verdict().exit_code())
+}
+
+/// Today in UTC, `YYYY-MM-DD`.
+fn today() -> String {
+    Clock::start().started_at().chars().take(10).collect()
+}
+
+fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
+    let mut outcome = Outcome { documents: 0, findings: Vec::new(), errors: Vec::new() };
+    let mut platforms: BTreeMap<PathBuf, Option<LoadedPlatform>> = BTreeMap::new();
+    for path in &args.paths {
+        let folder = args.platform.clone().or_else(|| find_above(path));
+        if let Some(folder) = &folder
+            && !platforms.contains_key(folder)
+        {
+            let platform = load_with_folder(folder).map_err(|error| outcome.errors.push(error)).ok();
+            platforms.insert(folder.clone(), platform);
+        }
+        let platform = folder.and_then(|folder| platforms.get(&folder)).and_then(Option::as_ref);
+        let loaded = load(path);
+        outcome.documents += loaded.documents();
+        outcome.errors.extend(loaded.errors);
+        for manifests in loaded.sets {
+            outcome.findings.extend(judge_set(&manifests, platform, set, today));
+        }
+    }
+    outcome.findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
+    // A path inside another one is named twice and judged twice, but reported once.
+    outcome.findings.dedup();
+    outcome
+}
+
+fn judge_set(manifests: &ManifestSet, platform: Option<&LoadedPlatform>, set: &PolicySet, today: &str) -> Vec<Finding> {
+    let waivers = platform.map(|loaded| loaded.platform.waivers.as_slice()).unwrap_or_default();
+    let mut findings = check(&manifests.objects, set, waivers, today);
+    let Some(platform) = platform else { return findings };
+    // Waivers speak of what ships: elsewhere, one that covers nothing is no mistake.
+    let ships = same_place(&manifests.path, &platform.production());
+    findings.retain(|finding| ships || finding.name != "waiver");
+    for finding in findings.iter_mut().filter(|finding| finding.name == "waiver") {
+        let index = finding.field.trim_start_matches("waivers[").trim_end_matches(']').parse::<usize>();
+        let waivers = platform.root.get("waivers").map(|waivers| waivers.items()).unwrap_or_default();
+        if let Some(node) = index.ok().and_then(|index| waivers.get(index)) {
+            finding.location = node.source.location();
+        }
+    }
+    findings
+}
+
+fn same_place(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+impl Outcome {
+    fn verdict(&self) -> Verdict {
+        let fails = |finding: &Finding| finding.severity == Severity::Error && finding.waived.is_none();
+        if self.findings.iter().any(fails) {
+            Verdict::Fail
+        } else if self.errors.is_empty() {
+            Verdict::Pass
+        } else {
+            Verdict::Inconclusive
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let errors = self.errors.iter().map(|error| match error.source_at() {
+            Some(source) => json!({"file": &*source.file, "line": source.line, "column": source.column, "message": error.message()}),
+            None => json!({"message": error.to_string()}),
+        });
+        json!({
+            "verdict": self.verdict(),
+            "documents": self.documents,
+            "findings": self.findings,
+            "errors": errors.collect::<Vec<_>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
