@@ -74,13 +74,35 @@ mod tests {
         let text = page("AVL001").expect("there");
         assert_eq!(text, page("min-replicas").expect("there"));
         assert_eq!(text, page("avl001").expect("there"));
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        # AVL001 min-replicas (error)
+        Every Deployment runs more than one pod.
+
+        ## What it does
+        Reports Deployments with fewer replicas than `minimum` (2). Where an HPA scales one, the HPA's `minReplicas`
+        counts, whatever the Deployment says. Zero is a choice and is left out; stores in StatefulSets are left out too.
+
+        ## Why it matters
+        With one pod every rollout, drain and crash is an outage.
+
+        ## How to mend it
+        Raise `replicas`, or the HPA's `minReplicas`.
+
+        ## Example
+        ```yaml
+        kind: Deployment
+        spec: {replicas: 1} # reported
+        ```
+
+        ## Parameters
+        - `minimum`, default 2
+        ");
     }
 
     #[test]
     fn an_unknown_rule_is_refused_with_a_suggestion() {
-        let error = page("missing-budget").expect_err("refused").to_string();
-        assert_eq!(error, "there is no rule missing-budget; did you mean AVL002 missing-pdb?; `cargo xtask explain --list` shows all");
+        let error = page("no-latest").expect_err("refused").to_string();
+        assert_eq!(error, "there is no rule no-latest; did you mean IMG001 latest-tag?; `cargo xtask explain --list` shows all");
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn check(context: &mut Context<'_, '_>) {
         for rule in Field::root(&role.root).items_at("rules") {
             for key in ["verbs", "resources", "apiGroups"] {
                 for item in rule.items_at(key).iter().filter(|item| item.str() == Some("*")) {
-                    context.wrong(role, item, format!("{} {} allows every one of its {key}", role.kind, role.name));
+                    context.wrong(role, item, format!("`*` among its {key} allows everything"));
                 }
             }
         }

@@ -43,7 +43,18 @@ fn a_finding_is_shown_with_its_line() {
     let folder = folder(&[("role.yaml", BAD)]);
     let outcome = outcome(&folder, "role.yaml");
     assert_eq!(outcome.verdict(), Verdict::Fail);
-    insta::assert_snapshot!(human_text(&folder, &outcome), @"");
+    insta::assert_snapshot!(human_text(&folder, &outcome), @r#"
+    error[RBA001 wildcard-in-rules]: Role default/web: `*` among its verbs allows everything
+     --> role.yaml:7:18
+      |
+    7 |     verbs: [get, "*"]
+      |                  ^^^ rules[0].verbs[1]
+      |
+      = note: A wildcard also allows what is added to the cluster later, and it hides what is really needed.
+      = help: List the verbs and resources that are used.
+
+    fail: 1 object, 1 error, 0 warnings, 0 waived
+    "#);
 }
 
 #[test]
@@ -62,7 +73,15 @@ fn one_bad_file_leaves_the_others_judged_and_the_verdict_open() {
     let outcome = outcome(&folder, "");
     assert_eq!((outcome.verdict(), outcome.documents), (Verdict::Inconclusive, 1));
     assert_eq!(outcome.verdict().exit_code(), 2);
-    insta::assert_snapshot!(human_text(&folder, &outcome), @"");
+    insta::assert_snapshot!(human_text(&folder, &outcome), @r"
+    error: the key `kind` stands here a second time
+     --> bad.yaml:2:1
+      |
+    2 | kind: Pod
+      | ^^^^^
+
+    inconclusive: 1 object, 0 errors, 0 warnings, 0 waived, 1 input could not be judged
+    ");
 }
 
 #[test]
@@ -110,4 +129,11 @@ fn a_broken_platform_is_an_error_with_its_place() {
     let outcome = outcome(&folder, "m");
     assert_eq!(outcome.verdict(), Verdict::Inconclusive);
     assert!(outcome.errors[0].to_string().contains("platform.yaml:2:1: unknown field `namspace`"));
+}
+
+#[test]
+fn days_become_dates() {
+    for (days, expected) in [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_453, "2025-12-31"), (20_454, "2026-01-01")] {
+        assert_eq!(date(days), expected);
+    }
 }
