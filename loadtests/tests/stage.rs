@@ -238,5 +238,6 @@ async fn an_autoscaler_that_cannot_count_is_found() {
     assert_eq!(verdict(&report, "hpa.oracle"), Verdict::Fail);
     assert_eq!(verdict(&report, "hpa.scales_up"), Verdict::Pass);
     let oracle = report.assertions.iter().find(|a| a.id == "hpa.oracle").expect("oracle");
-    assert!(oracle.reason.contains("expected 4, the HPA decided 6"), "{}", oracle.reason);
+    // New pods may be seen before the decision that made them: the band is then 3 to 4, and 6 is as wrong.
+    assert!(oracle.reason.contains("the HPA decided 6"), "{}", oracle.reason);
 }
