@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Takes platforms through policies, deployment, load, soak, faults and a restore drill on a real cluster, and gives
 /// one verdict with a report.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Exit code: 0 everything passed, 1 something failed, 2 could not judge (and nothing failed).\n\n\
 Examples:\n  cargo xtask verify\n  cargo xtask verify --platform globeco --only policies,deploy\n  \
 cargo xtask verify --platform ./my-platform --profile standard --seed 7\n  cargo xtask verify --platform globeco --dry-run")]
@@ -64,5 +64,5 @@ pub struct VerifyArgs {
 /// # Errors
 /// When nothing could be judged: bad input, a second run, no disk.
 pub async fn run(args: VerifyArgs) -> Result<u8> {
-    pipeline::run(Options::from(args)).await
+    pipeline::run(Options::new(args)).await
 }

@@ -3,5 +3,7 @@
 mod facts;
 mod host;
 
-pub use facts::{Engine, Facts, Privilege, engine_version};
+#[cfg(test)]
+pub use facts::Privilege;
+pub use facts::{Engine, Facts, engine_version};
 pub use host::host;

@@ -9,14 +9,14 @@ use gauntlet_reports::run::StageName;
 ///
 /// # Errors
 /// When the manifests cannot be read.
-pub fn print(options: &Options, chosen: &[Chosen]) -> Result<u8> {
+pub async fn print(options: &Options, chosen: &[Chosen]) -> Result<u8> {
     println!("seed {}", options.seed);
     println!("profile {}", options.args.profile);
     for one in chosen {
         println!("platform {} in namespace {}", one.platform.name, one.platform.namespace);
         for stage in options.stages() {
             println!("  {stage}");
-            for line in lines(options, one, stage)? {
+            for line in lines(options, one, stage).await? {
                 println!("    {line}");
             }
         }
@@ -24,7 +24,7 @@ pub fn print(options: &Options, chosen: &[Chosen]) -> Result<u8> {
     Ok(0)
 }
 
-fn lines(options: &Options, one: &Chosen, stage: StageName) -> Result<Vec<String>> {
+async fn lines(options: &Options, one: &Chosen, stage: StageName) -> Result<Vec<String>> {
     let platform = &one.platform;
     Ok(match stage {
         StageName::Policies => vec![format!("{} objects of {}", one.production()?.len(), platform.manifests.production)],
@@ -41,7 +41,12 @@ fn lines(options: &Options, one: &Chosen, stage: StageName) -> Result<Vec<String
         },
         StageName::Soak if platform.websockets.is_empty() => vec!["not applicable: the platform declares no WebSocket".into()],
         StageName::Soak => platform.websockets.iter().map(|w| format!("hold {} connections to {}", w.connections, w.path)).collect(),
-        StageName::Chaos => gauntlet_chaos::stage::plan(platform, options.seed, &options.args.experiment),
+        StageName::Chaos if platform.experiments.is_empty() => vec!["not applicable: the platform declares no experiments".into()],
+        // Without the cluster: pods have other names in every run, and a plan must not depend on them.
+        StageName::Chaos => {
+            let planned = gauntlet_chaos::plan::plan(None, &options.chosen_experiments(platform), options.seed).await?;
+            planned.iter().flat_map(|p| p.to_string().lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+        }
         StageName::Drill if platform.stores.is_empty() => vec!["not applicable: the platform declares no data store".into()],
         StageName::Drill => platform.stores.iter().map(|s| format!("back up {} ({}) under writes, restore into an empty namespace, RPO {} s, RTO {} s", s.name, s.engine, s.rpo_seconds, s.rto_seconds)).collect(),
     })

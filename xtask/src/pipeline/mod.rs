@@ -42,7 +42,7 @@ pub async fn run(options: Options) -> Result<u8> {
     let repo = repo();
     let chosen = platforms::choose(&repo.join("fixtures"), &options.args.platform)?;
     if options.args.dry_run {
-        return dry_run::print(&options, &chosen);
+        return dry_run::print(&options, &chosen).await;
     }
     let cache = Cache::locate()?;
     let _lock = RunLock::take(cache.root(), &options.run_id)?;

@@ -2,6 +2,7 @@
 
 use crate::commands::verify::VerifyArgs;
 use anyhow::{Result, bail};
+use gauntlet_fixtures::platform::Platform;
 use gauntlet_reports::render::live::{Detail, LiveFormat, LiveOptions};
 use gauntlet_reports::run::StageName;
 use std::path::PathBuf;
@@ -50,6 +51,15 @@ impl Options {
         let chosen = |stage: &StageName| self.args.only.is_empty() || self.args.only.contains(stage);
         let needs_platform = self.args.only.iter().any(|s| ![StageName::Policies, StageName::Deploy].contains(s));
         StageName::ALL.into_iter().filter(|s| chosen(s) || (needs_platform && *s == StageName::Deploy)).collect()
+    }
+
+    /// The platform with only the experiments that were chosen.
+    pub fn chosen_experiments(&self, platform: &Platform) -> Platform {
+        let mut platform = platform.clone();
+        if !self.args.experiment.is_empty() {
+            platform.experiments.retain(|e| self.args.experiment.contains(&e.name));
+        }
+        platform
     }
 
     /// True when a cluster is needed.

@@ -27,10 +27,7 @@ pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder
         Ok(journal) => Arc::new(journal),
         Err(error) => return could_not(format!("{error:#}")),
     };
-    let mut platform = chosen.platform.clone();
-    if !session.options.args.experiment.is_empty() {
-        platform.experiments.retain(|e| session.options.args.experiment.contains(&e.name));
-    }
+    let platform = session.options.chosen_experiments(&chosen.platform);
     let load = match background::start(session, chosen, cluster, &recorder).await {
         Ok(load) => load,
         Err(error) => return could_not(format!("{error:#}")),
@@ -45,7 +42,7 @@ pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder
         seed: session.options.seed,
         run_id: session.options.run_id.clone(),
         recorder: recorder.clone(),
-        run_dir: &session.out,
+        run_dir: session.out.join(&chosen.platform.name),
         stop: session.stop.clone(),
     })
     .await;

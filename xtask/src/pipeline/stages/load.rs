@@ -4,6 +4,7 @@ use super::background::child;
 use crate::cluster::Cluster;
 use crate::pipeline::Session;
 use crate::pipeline::platforms::Chosen;
+use gauntlet_loadtests::oracle::ControllerSettings;
 use gauntlet_loadtests::stage::{self, LoadStage};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
@@ -33,6 +34,7 @@ pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder
         args,
         run_dir: &session.out,
         stop: session.stop.clone(),
+        controller: ControllerSettings::tuned(&cluster.info.tuned),
     })
     .await
 }
