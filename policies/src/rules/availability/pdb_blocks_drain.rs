@@ -46,5 +46,5 @@ fn check(context: &mut Context<'_, '_>) {
 /// A number, or a share of the replicas. Kubernetes rounds both kinds of shares up.
 fn share(field: &Field<'_>, replicas: i64) -> Option<i64> {
     let percent = |text: &str| text.strip_suffix('%')?.parse::<i64>().ok();
-    field.node.as_i64().or_else(|| Some((percent(field.str()?)?.saturating_mul(replicas) + 99) / 100))
+    field.node.as_i64().or_else(|| Some(percent(field.str()?)?.saturating_mul(replicas).saturating_add(99) / 100))
 }

@@ -31,7 +31,7 @@ fn check(context: &mut Context<'_, '_>) {
             let Some(field) = Field::root(&budget.root).at("spec.minAvailable") else { continue };
             let percent = |text: &str| text.strip_suffix('%')?.parse::<i64>().ok();
             // Kubernetes rounds a share up.
-            let share = || Some((percent(field.str()?)?.saturating_mul(minimum) + 99) / 100);
+            let share = || Some(percent(field.str()?)?.saturating_mul(minimum).saturating_add(99) / 100);
             if let Some(least) = field.node.as_i64().or_else(share).filter(|least| *least >= minimum) {
                 let message = format!("{least} pods must stay, but HPA {} scales {} down to {minimum}", scaler.name, workload.object.name);
                 context.wrong(budget, &field, message);
