@@ -78,7 +78,8 @@ pub fn tuned(fixtures: &Path) -> Result<std::collections::BTreeMap<String, Strin
         for object in manifest::read_objects(&file)? {
             let json = object.to_json();
             let containers = json.pointer("/spec/template/spec/containers").and_then(Value::as_array).cloned().unwrap_or_default();
-            for argument in containers.iter().flat_map(|c| c["args"].as_array().cloned().unwrap_or_default()) {
+            let words = |c: &Value| ["command", "args"].into_iter().filter_map(|key| c[key].as_array().cloned()).flatten().collect::<Vec<_>>();
+            for argument in containers.iter().flat_map(words) {
                 let known = ["--metric-resolution=", "--metrics-relist-interval="];
                 if let Some((name, value)) = argument.as_str().filter(|a| known.iter().any(|k| a.starts_with(k))).and_then(|a| a.split_once('=')) {
                     tuned.insert(format!("{} {name}", object.name), value.to_owned());

@@ -65,11 +65,14 @@ impl KindProvider {
             None => self.create(&provisioned, &key, &step).await?,
         };
         let client = self.client().await?;
-        load_images::load(NAME, &provisioned.loaded, &mut state, &self.ctx.cache, &step).await?;
-        if !state.complete {
-            addons::install(&client, &self.ctx, provisioned.node_image.own, &step).await?;
-            state.complete = true;
-        }
+        let add_ons = async {
+            if state.complete { Ok(()) } else { addons::install(&client, &self.ctx, provisioned.node_image.own, &step).await }
+        };
+        // An add-on that is not baked into the node image is among what is loaded: it then waits for it, and retries.
+        let (loaded, installed) = tokio::join!(load_images::load(NAME, &provisioned.loaded, &state.loaded, &self.ctx.cache, &step), add_ons);
+        installed?;
+        state.loaded.extend(loaded?);
+        state.complete = true;
         state.save(&self.folder())?;
         let info = self.info(&client, &provisioned, &state).await?;
         step.done(format!("{} nodes Ready, metrics answer, {}", info.nodes.len(), info.kubernetes));

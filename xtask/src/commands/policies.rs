@@ -15,7 +15,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Judges Kubernetes manifests: files, folders and kustomizations.
 ///
@@ -82,28 +81,7 @@ pub fn run(args: PoliciesArgs) -> Result<u8> {
 
 /// Today in UTC, `YYYY-MM-DD`.
 fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
-    date(seconds / 86_400)
-}
-
-/// The day that lies so many days after 1970-01-01, in the Gregorian calendar.
-fn date(mut days: u64) -> String {
-    let leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", days + 1)
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {

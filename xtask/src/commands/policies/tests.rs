@@ -130,10 +130,3 @@ fn a_broken_platform_is_an_error_with_its_place() {
     assert_eq!(outcome.verdict(), Verdict::Inconclusive);
     assert!(outcome.errors[0].to_string().contains("platform.yaml:2:1: unknown field `namspace`"));
 }
-
-#[test]
-fn days_become_dates() {
-    for (days, expected) in [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_453, "2025-12-31"), (20_454, "2026-01-01")] {
-        assert_eq!(date(days), expected);
-    }
-}
