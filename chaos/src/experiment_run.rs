@@ -27,6 +27,8 @@ const REST_WITHIN: Duration = Duration::from_secs(120);
 const CALM_WITHIN: Duration = Duration::from_secs(45);
 /// Objects and nodes must be as before within this time; taints of a node that came back go last.
 const EQUAL_WITHIN: Duration = Duration::from_secs(45);
+/// Time for reading back when the run was stopped.
+const READ_BACK_WHEN_STOPPED: Duration = Duration::from_secs(60);
 /// Ledger writes per second.
 const LEDGER_RATE: u32 = 20;
 /// Acknowledged writes before a fault, so that there is something to lose.
@@ -241,7 +243,9 @@ impl ExperimentRun<'_> {
             () = stage.stop.cancelled() => {}
             () = tokio::time::sleep_until(injected + Duration::from_secs(self.spec.hold_seconds)) => {}
         }
-        let recovered = recover_one(Some(&stage.client), stage.nodes.as_ref(), &stage.journal, &stage.recorder, record, READ_BACK_WITHIN).await;
+        // Whoever stops a run waits for the fault to go, not for slow pods.
+        let within = if stage.stop.is_cancelled() { READ_BACK_WHEN_STOPPED } else { READ_BACK_WITHIN };
+        let recovered = recover_one(Some(&stage.client), stage.nodes.as_ref(), &stage.journal, &stage.recorder, record, within).await;
         (recovered.read_back, recovered.ok)
     }
 

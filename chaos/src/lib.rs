@@ -3,11 +3,14 @@
 //! A fault is planned (purely, from what the cluster lists), journaled on disk, applied, proven, recovered, and the
 //! recovery is read back from the cluster. A fault that was not proven is never judged.
 
+pub mod api_client;
 pub mod budget_guard;
 pub mod client_feed;
 pub mod client_view;
 pub mod cluster_view;
 pub mod cluster_watch;
+pub mod drill;
+pub mod drills;
 pub mod error;
 pub mod eviction;
 pub mod experiment;
@@ -26,3 +29,6 @@ pub mod stage;
 pub mod steady_state;
 pub mod store;
 pub mod targets;
+
+#[cfg(test)]
+mod tests;

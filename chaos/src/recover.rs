@@ -126,7 +126,8 @@ async fn act(client: Option<&Client>, nodes: &dyn NodeControl, recovery: &Recove
         }
         Recovery::DeleteNamespace { namespace } => {
             let Some(client) = client else { return Ok(Outcome::Stands("no cluster to delete in".into())) };
-            delete_namespace(client, namespace, within).await
+            let (gone, text) = delete_namespace(client, namespace, within).await?;
+            Ok(if gone { Outcome::Whole(text) } else { Outcome::Stands(text) })
         }
     }
 }
@@ -139,12 +140,17 @@ where
     Fut: Future<Output = Result<T, ChaosError>>,
 {
     let deadline = Instant::now() + within;
+    let mut last_seen = "no answer at all".to_owned();
     loop {
-        match attempt().await {
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-            Ok(value) => return Ok(value),
+        match tokio::time::timeout_at(deadline, attempt()).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => last_seen = format!("failed to {error}"),
+            Err(_) => return Err(ChaosError::TimedOut { what: "the API server".into(), last_seen }),
         }
+        if Instant::now() >= deadline {
+            return Err(ChaosError::TimedOut { what: "the API server".into(), last_seen });
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
@@ -185,13 +191,17 @@ async fn whole(client: &Client, namespace: &str, node: Option<&str>, within: Dur
     }
 }
 
-async fn delete_namespace(client: &Client, name: &str, within: Duration) -> Result<Outcome, ChaosError> {
+/// Deletes a namespace that carries [`MANAGED_BY`] and waits until it is gone. Gives whether it is, and what was seen.
+///
+/// # Errors
+/// When the API server refuses the delete.
+pub async fn delete_namespace(client: &Client, name: &str, within: Duration) -> Result<(bool, String), ChaosError> {
     let api: Api<Namespace> = Api::all(client.clone());
     let found = patiently(within, || async { api.get_opt(name).await.map_err(ChaosError::kubernetes(format!("read namespace {name}"))) }).await?;
-    let Some(found) = found else { return Ok(Outcome::Whole(format!("namespace {name} is gone"))) };
+    let Some(found) = found else { return Ok((true, format!("namespace {name} is gone"))) };
     let ours = found.metadata.labels.as_ref().and_then(|l| l.get(MANAGED_BY.0)).is_some_and(|v| v == MANAGED_BY.1);
     if !ours {
-        return Ok(Outcome::Stands(format!("namespace {name} has no label {}={}; it is not ours to delete", MANAGED_BY.0, MANAGED_BY.1)));
+        return Ok((false, format!("namespace {name} has no label {}={}; it is not ours to delete", MANAGED_BY.0, MANAGED_BY.1)));
     }
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => {}
@@ -201,9 +211,9 @@ async fn delete_namespace(client: &Client, name: &str, within: Duration) -> Resu
     }
     let uid = found.metadata.uid.unwrap_or_default();
     let gone = kube::runtime::wait::await_condition(api, name, kube::runtime::conditions::is_deleted(&uid));
-    match tokio::time::timeout(within, gone).await {
-        Ok(Ok(_)) => Ok(Outcome::Whole(format!("namespace {name} is gone"))),
-        Ok(Err(error)) => Ok(Outcome::Stands(format!("failed to watch namespace {name}: {error}"))),
-        Err(_) => Ok(Outcome::Stands(format!("namespace {name} is still terminating after {} s", within.as_secs()))),
-    }
+    Ok(match tokio::time::timeout(within, gone).await {
+        Ok(Ok(_)) => (true, format!("namespace {name} is gone")),
+        Ok(Err(error)) => (false, format!("failed to watch namespace {name}: {error}")),
+        Err(_) => (false, format!("namespace {name} is still terminating after {} s", within.as_secs())),
+    })
 }

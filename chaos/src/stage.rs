@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// What the stage works with. The background load runs before it starts and until it has ended.
 pub struct ChaosStage<'a> {
-    /// The cluster.
+    /// The cluster. Made by [`without_retries`](crate::api_client::without_retries): with kube's default client no
+    /// eviction would ever be seen as refused.
     pub client: Client,
     /// The kubeconfig context, for the journal.
     pub cluster: String,

@@ -1,0 +1,194 @@
+//! From what a drill observed to its assertions. Pure.
+
+use super::content::Differences;
+use crate::ledger::check::History;
+use gauntlet_fixtures::platform::Store;
+use gauntlet_reports::run::Assertion;
+use std::collections::BTreeSet;
+
+/// When the backup ran, on the run's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupTime {
+    /// Its start, in ms.
+    pub started_ms: u64,
+    /// Its end, in ms: the moment from which the source counts as lost.
+    pub ended_ms: u64,
+}
+
+fn list(items: &[String]) -> String {
+    let more = items.len().saturating_sub(5);
+    let shown = items.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+/// Every collection that the source had through the backup is in the dump and in the restored database.
+pub fn all_collections(source: &BTreeSet<String>, dumped: &BTreeSet<String>, restored: &BTreeSet<String>) -> Assertion {
+    let expected = format!("{} collections in the backup and after the restore", source.len());
+    let missing = |there: &BTreeSet<String>| source.difference(there).cloned().collect::<Vec<_>>();
+    let (not_dumped, not_restored) = (missing(dumped), missing(restored));
+    let measured = format!("{} in the backup, {} restored", dumped.len(), restored.len());
+    let reason = if not_dumped.is_empty() {
+        format!("the backup holds {}, but the restored database does not", list(&not_restored))
+    } else {
+        format!("the backup misses {}", list(&not_dumped))
+    };
+    Assertion::check("drill.all_collections", not_dumped.is_empty() && not_restored.is_empty(), expected, measured, reason)
+}
+
+/// Count and hash.
+pub fn content(found: &Differences) -> Assertion {
+    let expected = format!("{}, as they stood through the backup, and no document that the source never had", found.expected);
+    Assertion::check("drill.content", found.none(), expected, found.restored.to_string(), found.describe())
+}
+
+/// Acknowledged before the start ⊆ restored ⊆ attempted by the end.
+pub fn acknowledged(history: Option<&History>, time: BackupTime, restored: &BTreeSet<String>) -> Assertion {
+    let id = "drill.acknowledged_restored";
+    let expected = "every write acknowledged before the backup began is restored, and none that was sent after it ended";
+    let Some(history) = history else {
+        return Assertion::inconclusive(id, expected, "platform.yaml has no ledger for this store");
+    };
+    let before = history.acknowledged_by(time.started_ms);
+    if before.is_empty() {
+        return Assertion::inconclusive(id, expected, "no write was acknowledged before the backup began");
+    }
+    let attempted = history.attempted_by(time.ended_ms);
+    let lost: Vec<String> = before.iter().filter(|k| !restored.contains(**k)).map(|k| (*k).to_owned()).collect();
+    let strange: Vec<String> = restored.iter().filter(|k| !attempted.contains(k.as_str())).cloned().collect();
+    let measured = format!("{} acknowledged before, {} restored, {} attempted by the end", before.len(), restored.len(), attempted.len());
+    let mut reasons = Vec::new();
+    if !lost.is_empty() {
+        reasons.push(format!("{} acknowledged writes are not restored: {}", lost.len(), list(&lost)));
+    }
+    if !strange.is_empty() {
+        reasons.push(format!("{} writes are restored that were not sent by then: {}", strange.len(), list(&strange)));
+    }
+    Assertion::check(id, reasons.is_empty(), expected, measured, reasons.join("; "))
+}
+
+/// From the newest acknowledged write that was restored to the moment the source is lost.
+pub fn rpo(history: Option<&History>, time: BackupTime, restored: &BTreeSet<String>, store: &Store) -> Assertion {
+    let id = "drill.rpo";
+    let expected = format!("at most {} s of acknowledged writes lost", store.rpo_seconds);
+    let newest = history.and_then(|h| h.newest_acknowledged(time.ended_ms, |key| restored.contains(key)));
+    match (history, newest) {
+        (None, _) => Assertion::inconclusive(id, expected, "platform.yaml has no ledger for this store"),
+        (Some(h), None) if h.acknowledged_by(time.ended_ms).is_empty() => Assertion::inconclusive(id, expected, "no write was acknowledged"),
+        (Some(_), None) => Assertion::fail(id, expected, "all of them", "no acknowledged write was restored"),
+        (Some(_), Some(at)) => {
+            let lost_ms = time.ended_ms - at;
+            let holds = lost_ms <= store.rpo_seconds * 1000;
+            let measured = format!("{:.1} s", lost_ms as f64 / 1000.0);
+            Assertion::check(id, holds, expected, measured, "the newest restored write is older than the objective allows")
+        }
+    }
+}
+
+/// From the start of the restore to the first correct read and write.
+pub fn rto(took_ms: Result<u64, String>, store: &Store) -> Assertion {
+    let expected = format!("the first correct read and write within {} s of the restore's start", store.rto_seconds);
+    match took_ms {
+        Ok(ms) => {
+            let holds = ms <= store.rto_seconds * 1000;
+            Assertion::check("drill.rto", holds, expected, format!("{:.1} s", ms as f64 / 1000.0), "it took longer than the RTO")
+        }
+        Err(why) => Assertion::fail("drill.rto", expected, "never", why),
+    }
+}
+
+/// What came of restoring a damaged backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damaged {
+    /// The restore command refused it, with this cause.
+    Refused(String),
+    /// The restore command accepted it; the comparison found this (empty: nothing).
+    Accepted(String),
+    /// It could not be tried.
+    NotTried(String),
+}
+
+/// A damaged backup must not pass for a good one: either the restore refuses it, or the comparison notices.
+pub fn damaged(id: &str, damage: &str, came: &Damaged) -> Assertion {
+    let expected = format!("a backup with {damage} is refused or noticed");
+    match came {
+        Damaged::Refused(cause) => Assertion::pass(id, expected, format!("the restore refused it: {cause}")),
+        Damaged::Accepted(found) if !found.is_empty() => {
+            Assertion::pass(id, expected, format!("the restore accepted it, and the comparison noticed: {found}"))
+        }
+        Damaged::Accepted(_) => Assertion::fail(id, expected, "restored as if it were whole", format!("nothing noticed {damage}")),
+        Damaged::NotTried(why) => Assertion::inconclusive(id, expected, why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::content::Digest;
+    use crate::ledger::{Entry, Outcome};
+    use gauntlet_reports::verdict::Verdict::{Fail, Inconclusive, Pass};
+
+    const TIME: BackupTime = BackupTime { started_ms: 100, ended_ms: 200 };
+
+    fn set(keys: &[&str]) -> BTreeSet<String> {
+        keys.iter().map(|k| (*k).to_owned()).collect()
+    }
+
+    /// `old` is acknowledged before the backup, `mid` during it, `new` sent after it.
+    fn history() -> History {
+        let line = |at_ms, id: &str, outcome| Entry { at_ms, id: id.into(), outcome, detail: String::new() };
+        let lines = [("old", 50), ("mid", 150), ("new", 250)];
+        let entries: Vec<_> = lines.iter().flat_map(|(k, t)| [line(t - 10, k, Outcome::Invoke), line(*t, k, Outcome::Ok)]).collect();
+        History::of(&entries)
+    }
+
+    fn store() -> Store {
+        let value = serde_json::json!({"name": "db", "engine": "mongodb", "statefulSet": "db", "port": 1, "secret": "s", "usernameKey": "u",
+            "passwordKey": "p", "database": "d", "rpoSeconds": 0, "rtoSeconds": 60, "backup": [], "restore": []});
+        serde_json::from_value(value).expect("store")
+    }
+
+    #[test]
+    fn a_collection_that_is_missed_is_named() {
+        let (source, less) = (set(&["audit", "orders"]), set(&["orders"]));
+        assert_eq!(all_collections(&source, &source, &source).verdict, Pass);
+        assert_eq!(all_collections(&source, &less, &less).reason, "the backup misses audit");
+        assert!(all_collections(&source, &source, &less).reason.contains("holds audit"));
+    }
+
+    #[test]
+    fn the_sandwich_of_acknowledged_and_attempted() {
+        let judge = |keys: &[&str]| acknowledged(Some(&history()), TIME, &set(keys)).verdict;
+        assert_eq!((judge(&["old"]), judge(&["old", "mid"])), (Pass, Pass));
+        assert_eq!((judge(&["mid"]), judge(&["old", "new"])), (Fail, Fail));
+        assert_eq!(acknowledged(None, TIME, &set(&[])).verdict, Inconclusive);
+        assert_eq!(acknowledged(Some(&History::default()), TIME, &set(&[])).verdict, Inconclusive);
+    }
+
+    #[test]
+    fn rpo_is_from_the_newest_restored_write_to_the_loss() {
+        let judge = |keys: &[&str], seconds| rpo(Some(&history()), TIME, &set(keys), &Store { rpo_seconds: seconds, ..store() });
+        assert_eq!(judge(&["old", "mid"], 1).measured, "0.1 s");
+        assert_eq!(judge(&["old"], 0).verdict, Fail);
+        assert_eq!(judge(&[], 60).verdict, Fail);
+        assert_eq!(rpo(None, TIME, &set(&[]), &store()).verdict, Inconclusive);
+    }
+
+    #[test]
+    fn rto_and_content() {
+        assert_eq!(rto(Ok(60_000), &store()).verdict, Pass);
+        assert_eq!(rto(Ok(60_001), &store()).verdict, Fail);
+        assert_eq!(rto(Err("no read".into()), &store()).verdict, Fail);
+        assert_eq!(content(&Differences::default()).verdict, Pass);
+        let off = Differences { restored: Digest { count: 1, hash: [0; 32] }, ..Default::default() };
+        assert_eq!(content(&off).verdict, Fail);
+    }
+
+    #[test]
+    fn damage_that_nobody_notices_fails() {
+        let judge = |came| damaged("drill.corrupt_refused", "a flipped byte", &came).verdict;
+        assert_eq!(judge(Damaged::Refused("exit code 1".into())), Pass);
+        assert_eq!(judge(Damaged::Accepted("1 document altered".into())), Pass);
+        assert_eq!(judge(Damaged::Accepted(String::new())), Fail);
+        assert_eq!(judge(Damaged::NotTried("no document".into())), Inconclusive);
+    }
+}

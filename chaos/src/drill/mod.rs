@@ -1,0 +1,164 @@
+//! The drill stage: back a store up under writes, restore it into a fresh namespace, and compare.
+
+pub mod archive;
+pub mod backup_dir;
+pub mod content;
+pub mod indexes;
+pub mod judge;
+pub mod namespace_copy;
+
+use crate::drills::mongodb::MongodbDrill;
+use crate::error::ChaosError;
+use crate::journal::{FaultState, Journal, NewFault, Recovery};
+use crate::node_control::NotOurNodes;
+use crate::recover::{Recovered, recover_one};
+use futures::future::BoxFuture;
+use gauntlet_fixtures::endpoint::Endpoint;
+use gauntlet_fixtures::platform::{Platform, Store};
+use gauntlet_reports::recorder::Recorder;
+use gauntlet_reports::run::{Assertion, StageName, StageReport};
+use kube::Client;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What a drill works with.
+pub struct DrillStage<'a> {
+    /// The cluster.
+    pub client: Client,
+    /// The kubeconfig context, for the journal.
+    pub cluster: String,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// Where the ledger writes: the entry point that `ledger.entrypoint` names.
+    pub endpoint: Endpoint,
+    /// The journal: the namespace of the restore is written down before it is made.
+    pub journal: Arc<Journal>,
+    /// Where events go, scoped to the platform and this stage.
+    pub recorder: Recorder,
+    /// The run's folder; the stage writes below `drill/`.
+    pub run_dir: PathBuf,
+    /// The run.
+    pub run_id: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Fires on Ctrl-C.
+    pub stop: CancellationToken,
+    /// The fresh namespace, such as `globeco-restore-7f3a`. One that exists and is ours is deleted first.
+    pub restore_namespace: String,
+}
+
+/// One store's backup and restore. One file in `drills/`, one row in [`DRILLS`].
+pub trait Drill: Send + Sync {
+    /// Drills one store and gives its assertions. Leaves the namespace of the restore to the stage.
+    fn run<'a>(&'a self, ctx: &'a DrillStage<'a>, store: &'a Store) -> BoxFuture<'a, Vec<Assertion>>;
+}
+
+/// All drills: `engine` in platform.yaml, which is also the file in `drills/`.
+pub const DRILLS: &[(&str, &dyn Drill)] = &[("mongodb", &MongodbDrill)];
+
+/// How long the stage may take, in ms: for the live terminal.
+pub fn expected_ms(platform: &Platform) -> u64 {
+    platform.stores.iter().map(|s| (s.rto_seconds / 2 + 30) * 1000).sum()
+}
+
+/// Runs the stage. The namespace of the restore is gone when this returns, or stands in the journal.
+pub async fn run(stage: DrillStage<'_>) -> StageReport {
+    let clock = stage.recorder.clock();
+    let started = clock.now_ms();
+    if stage.platform.stores.is_empty() {
+        return StageReport::not_applicable(StageName::Drill, started, "platform.yaml has no stores");
+    }
+    let mut assertions = Vec::new();
+    for store in &stage.platform.stores {
+        let found = DRILLS.iter().find(|(engine, _)| *engine == store.engine);
+        let expected = "the store's backup is restored and compared";
+        let mut of_store = match found {
+            None => vec![Assertion::inconclusive("drill.known", expected, format!("no drill is known for engine {:?}", store.engine))],
+            Some((_, drill)) => {
+                stage.recorder.progress(format!("back up and restore {}", store.name));
+                one(&stage, *drill, store).await
+            }
+        };
+        if stage.platform.stores.len() > 1 {
+            for assertion in &mut of_store {
+                assertion.id = assertion.id.replacen("drill.", &format!("drill.{}.", store.name), 1);
+            }
+        }
+        assertions.extend(of_store.into_iter().map(|a| stage.recorder.assert(a)));
+    }
+    let summary = format!("{} stores restored and compared", stage.platform.stores.len());
+    StageReport::judge(StageName::Drill, started, clock.now_ms(), assertions, summary)
+}
+
+async fn one(stage: &DrillStage<'_>, drill: &dyn Drill, store: &Store) -> Vec<Assertion> {
+    let expected = "the store's backup is restored and compared";
+    if let Err(error) = make_way(stage).await {
+        return vec![Assertion::inconclusive("drill.prepared", expected, format!("failed to {error}"))];
+    }
+    let record = stage.journal.begin(NewFault {
+        run_id: stage.run_id.clone(),
+        platform: stage.platform.name.clone(),
+        cluster: stage.cluster.clone(),
+        experiment: "drill".into(),
+        fault: "restore-namespace".into(),
+        target: format!("namespace/{}", stage.restore_namespace),
+        recovery: Recovery::DeleteNamespace { namespace: stage.restore_namespace.clone() },
+    });
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => return vec![Assertion::inconclusive("drill.prepared", expected, format!("failed to write the journal: {error}"))],
+    };
+    let mut assertions = tokio::select! {
+        assertions = drill.run(stage, store) => assertions,
+        () = stage.stop.cancelled() => {
+            vec![Assertion::inconclusive("drill.finished", expected, format!("failed to {}", ChaosError::Stopped))]
+        }
+    };
+    let _ = stage.journal.mark(&record.id, FaultState::Applied);
+    let cleaned = clean(stage, record).await;
+    assertions.push(Assertion::check("drill.cleaned", cleaned.ok, "the restore leaves nothing behind", &cleaned.read_back, cleaned.read_back.clone()));
+    assertions
+}
+
+async fn clean(stage: &DrillStage<'_>, record: crate::journal::FaultRecord) -> Recovered {
+    let within = Duration::from_secs(120);
+    recover_one(Some(&stage.client), &NotOurNodes, &stage.journal, &stage.recorder, record, within).await
+}
+
+/// Deletes what an earlier, killed run left of the same namespace.
+async fn make_way(stage: &DrillStage<'_>) -> Result<(), ChaosError> {
+    let (name, ours) = (&stage.restore_namespace, &stage.platform.namespace);
+    if name == ours {
+        return Err(ChaosError::Platform(format!("restore into {name}: it is the platform's own namespace")));
+    }
+    match crate::recover::delete_namespace(&stage.client, name, Duration::from_secs(120)).await? {
+        (true, _) => Ok(()),
+        (false, why) => Err(ChaosError::TimedOut { what: format!("namespace {name} to be free"), last_seen: why }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_file_is_a_drill_and_documented() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drills");
+        let files: BTreeSet<String> = std::fs::read_dir(&dir)
+            .expect("drills/")
+            .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
+            .filter_map(|name| name.strip_suffix(".rs").filter(|n| *n != "mod").map(str::to_owned))
+            .collect();
+        let rows: BTreeSet<String> = DRILLS.iter().map(|(engine, _)| (*engine).to_owned()).collect();
+        assert_eq!(files, rows, "each file in drills/ needs one row in drill/mod.rs");
+        for engine in rows {
+            let source = std::fs::read_to_string(dir.join(format!("{engine}.rs"))).expect("source");
+            for part in ["//! # What it does", "//! # Why it matters", "//! # Recovery"] {
+                assert!(source.contains(part), "drills/{engine}.rs lacks {part:?}");
+            }
+        }
+    }
+}

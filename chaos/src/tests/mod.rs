@@ -1,0 +1,5 @@
+//! Against a fake API server: what needs answers of Kubernetes but no Kubernetes.
+
+mod drain;
+mod fake_api;
+mod recovery;
