@@ -241,7 +241,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let journal = Journal::open(dir.path()).expect("open");
         let record = journal.begin(fault("stop")).expect("begin");
-        assert_eq!(Journal::open(dir.path()).expect("again").pending(), [record.clone()]);
+        assert_eq!(Journal::open(dir.path()).expect("again").pending(), std::slice::from_ref(&record));
         journal.mark(&record.id, FaultState::Applied).expect("applied");
         assert_eq!(Journal::open(dir.path()).expect("again").pending()[0].state, FaultState::Applied);
         journal.mark(&record.id, FaultState::Recovered).expect("recovered");
