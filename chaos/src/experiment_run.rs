@@ -12,6 +12,7 @@ use crate::ledger::check::compare;
 use crate::ledger::final_read::final_read;
 use crate::ledger::writer::{LedgerSpec, LedgerWriter};
 use crate::plan;
+use crate::rebalance::rebalance;
 use crate::recover::{READ_BACK_WITHIN, recover_one};
 use crate::snapshot::{self, Snapshot};
 use crate::stage::ChaosStage;
@@ -30,7 +31,7 @@ const EQUAL_WITHIN: Duration = Duration::from_secs(45);
 /// Time for reading back when the run was stopped.
 const READ_BACK_WHEN_STOPPED: Duration = Duration::from_secs(60);
 /// Ledger writes per second.
-const LEDGER_RATE: u32 = 20;
+const LEDGER_RATE: u32 = 5;
 /// Acknowledged writes before a fault, so that there is something to lose.
 const LEDGER_BASELINE: usize = 20;
 
@@ -120,6 +121,9 @@ impl ExperimentRun<'_> {
             Waited::Met => {}
             Waited::Stopped => return Err(ChaosError::Stopped),
             Waited::TimedOut(last_seen) => return Err(ChaosError::TimedOut { what: "the platform at rest before the fault".into(), last_seen }),
+        }
+        if let Some(moved) = rebalance(&stage.client, self.watch, &self.spec.target.workload, &stage.stop).await? {
+            stage.recorder.progress(format!("{}: a node stood empty after an earlier fault; {moved} was moved by eviction", self.spec.name));
         }
         let mut drawn = plan::plan_one(&self.watch.view(), self.spec, stage.seed)?;
         plan::name_bystanders(&stage.client, &mut drawn).await?;

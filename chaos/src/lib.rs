@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod node_control;
 pub mod plan;
 pub mod pod_exec;
+pub mod rebalance;
 pub mod recover;
 pub mod registry;
 pub mod snapshot;

@@ -43,7 +43,7 @@ pub struct MongodbDrill;
 /// Acknowledged writes before the backup begins.
 const LEDGER_BASELINE: usize = 20;
 /// Ledger writes per second.
-const LEDGER_RATE: u32 = 20;
+const LEDGER_RATE: u32 = 5;
 /// The fresh store must be Ready within this time.
 const READY_WITHIN: Duration = Duration::from_secs(240);
 

@@ -52,7 +52,7 @@ impl ExistingProvider {
         }
         let options = KubeConfigOptions { context: Some(self.context.clone()), ..Default::default() };
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        let client = kube::Client::try_from(config)?;
+        let client = gauntlet_chaos::api_client::without_retries(config)?;
         let version = client.apiserver_version().await.with_context(|| format!("the cluster of the context {:?} does not answer", self.context))?;
         let (unready, _) = health::unready_nodes(&client).await?;
         if !unready.is_empty() {

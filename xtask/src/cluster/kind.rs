@@ -53,7 +53,7 @@ impl KindProvider {
     async fn client(&self) -> Result<kube::Client> {
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        Ok(kube::Client::try_from(config)?)
+        Ok(gauntlet_chaos::api_client::without_retries(config)?)
     }
 
     async fn run(&self, how: BringUp) -> Result<Cluster> {

@@ -21,7 +21,7 @@ pub fn journal(ctx: &Context) -> Result<Journal> {
 pub async fn client(ctx: &Context) -> Option<kube::Client> {
     let kubeconfig = Kubeconfig::read_from(ctx.cache.cluster(NAME).join("kubeconfig")).ok()?;
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.ok()?;
-    kube::Client::try_from(config).ok()
+    gauntlet_chaos::api_client::without_retries(config).ok()
 }
 
 /// Recovers every fault that is pending in the journal.

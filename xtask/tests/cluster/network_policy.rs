@@ -4,7 +4,7 @@ use super::suite::turn;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, AttachParams, DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::runtime::wait::{await_condition, conditions};
+use kube::runtime::wait::{Condition, await_condition};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,22 +23,36 @@ async fn client() -> kube::Client {
     kube::Client::try_from(config).expect("a client")
 }
 
-fn pod(name: &str, labels: serde_json::Value, command: &str) -> Pod {
+/// The pod is Ready.
+fn is_ready() -> impl Condition<Pod> {
+    |pod: Option<&Pod>| {
+        let conditions = pod.and_then(|p| p.status.as_ref()).and_then(|s| s.conditions.as_ref());
+        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+    }
+}
+
+/// A pod of the one image that is on every worker and has both a server and a client: the MongoDB-wire server.
+fn pod(name: &str, labels: serde_json::Value, command: Option<&str>) -> Pod {
+    let mut container = json!({"name": "main", "image": "gauntlet/mongodb-wire:dev", "imagePullPolicy": "Never",
+        "env": [{"name": "MONGO_INITDB_ROOT_USERNAME", "value": "u"}, {"name": "MONGO_INITDB_ROOT_PASSWORD", "value": "p"}]});
+    match command {
+        Some(command) => container["command"] = json!(["sh", "-c", command]),
+        None => container["readinessProbe"] = json!({"tcpSocket": {"port": 27017}, "periodSeconds": 1}),
+    }
     serde_json::from_value(json!({
         "metadata": {"name": name, "labels": labels},
-        "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": false,
-            "containers": [{"name": "main", "image": "gauntlet/mongodb-wire:dev", "imagePullPolicy": "Never", "command": ["bash", "-c", command]}]}
+        "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": false, "containers": [container]}
     }))
     .expect("a pod")
 }
 
-/// True when `from` can open a TCP connection to `address`.
+/// True when `from` can talk to the server at `address`.
 async fn reaches(pods: &Api<Pod>, from: &str, address: &str) -> bool {
-    let script = format!("timeout 2 bash -c '</dev/tcp/{address}/8080' && echo open || echo shut");
-    let mut process = pods.exec(from, ["bash", "-c", &script], &AttachParams::default().stderr(false)).await.expect("exec");
+    let script = format!("timeout 4 mongodump --uri 'mongodb://u:p@{address}:27017/?authMechanism=PLAIN&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500' --db none --out /tmp/none 2>&1 && echo reached");
+    let mut process = pods.exec(from, ["sh", "-c", &script], &AttachParams::default().stderr(false)).await.expect("exec");
     let mut text = String::new();
     process.stdout().expect("an output").read_to_string(&mut text).await.expect("reads");
-    text.contains("open")
+    text.contains("reached")
 }
 
 /// Waits until the answer is as expected: rules reach a node a moment after they are made.
@@ -61,13 +75,12 @@ async fn a_default_deny_shuts_and_a_label_opens() {
     let namespace = json!({"metadata": {"name": name, "labels": {"gauntlet.dev/run": "test"}}});
     namespaces.create(&PostParams::default(), &serde_json::from_value(namespace).expect("a namespace")).await.expect("create");
     let pods = Api::<Pod>::namespaced(client.clone(), &name);
-    // Perl is in Debian's base: a server of one line.
-    let serve = "exec perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(LocalPort=>8080,Listen=>9,ReuseAddr=>1) or die; while($c=$s->accept){close $c}'";
-    for (pod_name, labels, command) in [("server", json!({"app": "server"}), serve), ("friend", json!({"friend": "yes"}), "sleep 600"), ("stranger", json!({}), "sleep 600")] {
+    let idle = Some("exec sleep 600");
+    for (pod_name, labels, command) in [("server", json!({"app": "server"}), None), ("friend", json!({"friend": "yes"}), idle), ("stranger", json!({}), idle)] {
         pods.create(&PostParams::default(), &pod(pod_name, labels, command)).await.expect("create");
     }
     for pod_name in ["server", "friend", "stranger"] {
-        let running = await_condition(pods.clone(), pod_name, conditions::is_pod_running());
+        let running = await_condition(pods.clone(), pod_name, is_ready());
         tokio::time::timeout(Duration::from_secs(60), running).await.expect("runs within 60 s").expect("watch");
     }
     let address = pods.get("server").await.expect("get").status.and_then(|s| s.pod_ip).expect("an address");
@@ -75,7 +88,7 @@ async fn a_default_deny_shuts_and_a_label_opens() {
 
     let policies = Api::<k8s_openapi::api::networking::v1::NetworkPolicy>::namespaced(client.clone(), &name);
     let policy = json!({"metadata": {"name": "friends-only"}, "spec": {"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"],
-        "ingress": [{"from": [{"podSelector": {"matchLabels": {"friend": "yes"}}}], "ports": [{"port": 8080}]}]}});
+        "ingress": [{"from": [{"podSelector": {"matchLabels": {"friend": "yes"}}}], "ports": [{"port": 27017}]}]}});
     policies.create(&PostParams::default(), &serde_json::from_value(policy).expect("a policy")).await.expect("create");
     assert!(settles(&pods, "stranger", &address, false).await, "a stranger is shut out");
     assert!(settles(&pods, "friend", &address, true).await, "a friend is let in");
