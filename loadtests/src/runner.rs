@@ -250,11 +250,13 @@ fn take(state: &mut LoadResult, line: ChildLine) {
     }
 }
 
+/// Puts a second's figures on the run's clock, stamped at its end: who asks "after the fault?" must not be shown a second
+/// that the fault began in.
 fn emit(recorder: &Recorder, second: &Second) {
     let window = Window::of([second]);
     let sample = |series: &str, value: f64| {
         let kind = EventKind::Sample { series: series.to_owned(), labels: BTreeMap::new(), value };
-        recorder.emit_at(second.at_ms, kind);
+        recorder.emit_at(second.at_ms + 1000, kind);
     };
     sample("requests_per_s", window.requests as f64);
     sample("errors_per_s", window.failed() as f64);

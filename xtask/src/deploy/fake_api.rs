@@ -7,6 +7,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The server and a client that talks to it without retries of its own.
 pub async fn start() -> (MockServer, Client) {
+    // The workspace holds two TLS providers: one is chosen, as main does.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let server = MockServer::start().await;
     let mut config = Config::new(server.uri().parse().expect("uri"));
     config.default_retry = false;

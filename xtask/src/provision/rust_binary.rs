@@ -29,7 +29,7 @@ pub async fn build(ctx: &Context, name: &str) -> Result<()> {
     step.says("cargo build");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(&ctx.repo).args(["build", "--quiet", "--package", name]);
+    command.current_dir(&ctx.repo).args(["build", "--quiet", "--bin", name]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
