@@ -46,12 +46,6 @@ const DISK_WARM_MIB: u64 = 3_000;
 /// One clear message: what is missing, why it could not be had, what to do.
 pub async fn provision(ctx: &Context, facts: &Facts) -> Result<Provisioned> {
     let parts = Parts::load(&ctx.fixtures())?;
-    // The simulator first: cargo and go would otherwise fight over two cores.
-    for image in parts.images.iter().filter(|i| i.host_libraries) {
-        for program in &image.binaries {
-            rust_binary::build(ctx, program).await?;
-        }
-    }
     check_disk(ctx, facts, &parts).await?;
     engine::ensure(ctx, facts, &parts).await?;
     let official = node_image::official(ctx).await;
@@ -64,9 +58,14 @@ pub async fn provision(ctx: &Context, facts: &Facts) -> Result<Provisioned> {
         bail!("the node image is missing, and --no-provision forbids making it: run `cargo xtask verify` once without it");
     }
     // Debian packages and Go modules come from different places and load different resources: side by side.
-    let (debian, programs) = tokio::join!(base_image::ensure(ctx, facts), build_programs(ctx, &parts, &wanted, official.is_none()));
+    let (debian, programs, own) = tokio::join!(
+        base_image::ensure(ctx, facts),
+        build_programs(ctx, &parts, &wanted, official.is_none()),
+        build_own_programs(ctx, &parts)
+    );
     programs?;
     debian?;
+    own?;
     for image in &wanted {
         images::build(ctx, &parts, image).await?;
     }
@@ -78,6 +77,15 @@ pub async fn provision(ctx: &Context, facts: &Facts) -> Result<Provisioned> {
     let inside = |image: &&&Image| !(node_image.own && image.baked);
     let loaded = wanted.iter().filter(inside).map(|image| image.full_name()).collect();
     Ok(Provisioned { kind: go_binaries::path(ctx, parts.binary("kind")?)?, node_image, loaded })
+}
+
+/// The programs of this workspace that go into images: compiled beside the Go programs, which leave a core idle while
+/// they link.
+async fn build_own_programs(ctx: &Context, parts: &Parts) -> Result<()> {
+    for program in parts.images.iter().filter(|i| i.host_libraries).flat_map(|i| &i.binaries) {
+        rust_binary::build(ctx, program).await?;
+    }
+    Ok(())
 }
 
 async fn build_programs(ctx: &Context, parts: &Parts, wanted: &[&Image], own_node: bool) -> Result<()> {

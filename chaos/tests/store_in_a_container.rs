@@ -1,0 +1,69 @@
+//! What the MongoDB drill relies on, against the real server in a container: logins, hashes, indexes.
+//!
+//! The container publishes no port: it is reached on the engine's own bridge, from this machine only.
+
+use gauntlet_chaos::drill::content::{Digest, documents};
+use gauntlet_chaos::drill::indexes;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::{Client, Collection, Database};
+use std::collections::BTreeMap;
+use testcontainers::core::WaitFor;
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
+
+async fn server() -> ContainerAsync<GenericImage> {
+    GenericImage::new("gauntlet/mongodb-wire", "dev")
+        .with_wait_for(WaitFor::message_on_stderr("ready for clients"))
+        .with_network("bridge")
+        .with_env_var("MONGO_INITDB_ROOT_USERNAME", "drill")
+        .with_env_var("MONGO_INITDB_ROOT_PASSWORD", "right")
+        .start()
+        .await
+        .expect("the image is made by `cargo xtask up`")
+}
+
+async fn database(server: &ContainerAsync<GenericImage>, password: &str) -> Database {
+    let address = server.get_bridge_ip_address().await.expect("an address");
+    let uri = format!("mongodb://drill:{password}@{address}:27017/?authMechanism=PLAIN&directConnection=true&serverSelectionTimeoutMS=5000");
+    Client::with_uri_str(uri).await.expect("a connection string").database("drill")
+}
+
+async fn digest(collection: &Collection<RawDocumentBuf>) -> Digest {
+    let mut cursor = collection.find(doc! {}).await.expect("find");
+    let mut all = Vec::new();
+    while cursor.advance().await.expect("advance") {
+        all.push(cursor.current().to_owned());
+    }
+    Digest::of(documents(&all).values())
+}
+
+#[tokio::test]
+#[ignore = "needs an engine and our images: cargo xtask test"]
+async fn the_drill_sees_content_and_indexes_as_the_server_keeps_them() {
+    let server = server().await;
+    let database = database(&server, "right").await;
+    let order = |n: i32| doc! {"_id": format!("o{n}"), "quantity": i64::from(n), "side": "BUY"};
+    let (forwards, backwards) = (database.collection::<Document>("forwards"), database.collection::<Document>("backwards"));
+    forwards.insert_many((0..50).map(order)).await.expect("insert");
+    backwards.insert_many((0..50).rev().map(order)).await.expect("insert");
+    let (one, other) = (digest(&database.collection("forwards")).await, digest(&database.collection("backwards")).await);
+    assert_eq!(one, other, "the order of writes must not matter");
+
+    backwards.update_one(doc! {"_id": "o7"}, doc! {"$set": {"quantity": 8_i64}}).await.expect("update");
+    assert_ne!(one, digest(&database.collection("backwards")).await, "one changed field must be noticed");
+
+    let wanted = BTreeMap::from([("forwards".to_owned(), BTreeMap::from([("by_side".to_owned(), doc! {"v": 2, "key": {"side": 1}, "name": "by_side"})]))]);
+    indexes::make(&database, &wanted).await.expect("make");
+    let found = indexes::of_server(&database, ["forwards".to_owned()].iter()).await.expect("list");
+    assert_eq!(indexes::compare(&wanted, &found), [] as [String; 0]);
+    let bare = indexes::of_server(&database, ["backwards".to_owned()].iter()).await.expect("list");
+    assert_ne!(indexes::compare(&wanted, &bare), [] as [String; 0], "a missing index must be noticed");
+}
+
+#[tokio::test]
+#[ignore = "needs an engine and our images: cargo xtask test"]
+async fn a_wrong_password_is_refused() {
+    let server = server().await;
+    let refused = database(&server, "wrong").await.collection::<Document>("orders").insert_one(doc! {"_id": 1}).await;
+    assert!(refused.is_err(), "{refused:?}");
+}
