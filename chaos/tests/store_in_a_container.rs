@@ -5,7 +5,8 @@
 use gauntlet_chaos::drill::content::{Digest, documents};
 use gauntlet_chaos::drill::indexes;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::{Client, Collection, Database};
+use mongodb::options::IndexOptions;
+use mongodb::{Client, Collection, Database, IndexModel};
 use std::collections::BTreeMap;
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner as _;
@@ -52,12 +53,16 @@ async fn the_drill_sees_content_and_indexes_as_the_server_keeps_them() {
     backwards.update_one(doc! {"_id": "o7"}, doc! {"$set": {"quantity": 8_i64}}).await.expect("update");
     assert_ne!(one, digest(&database.collection("backwards")).await, "one changed field must be noticed");
 
-    let wanted = BTreeMap::from([("forwards".to_owned(), BTreeMap::from([("by_side".to_owned(), doc! {"v": 2, "key": {"side": 1}, "name": "by_side"})]))]);
-    indexes::make(&database, &wanted).await.expect("make");
-    let found = indexes::of_server(&database, ["forwards".to_owned()].iter()).await.expect("list");
-    assert_eq!(indexes::compare(&wanted, &found), [] as [String; 0]);
-    let bare = indexes::of_server(&database, ["backwards".to_owned()].iter()).await.expect("list");
+    let by_side = IndexModel::builder().keys(doc! {"side": 1}).options(IndexOptions::builder().name("by_side".to_owned()).build()).build();
+    forwards.create_index(by_side).await.expect("create an index");
+    let kept = indexes::of_server(&database, ["forwards".to_owned()].iter()).await.expect("list").remove("forwards").expect("listed");
+    assert!(kept.contains_key("by_side"), "{kept:?}");
+    let wanted = BTreeMap::from([("backwards".to_owned(), kept)]);
+    let bare = indexes::of_server(&database, wanted.keys()).await.expect("list");
     assert_ne!(indexes::compare(&wanted, &bare), [] as [String; 0], "a missing index must be noticed");
+    indexes::make(&database, &wanted).await.expect("make");
+    let made = indexes::of_server(&database, wanted.keys()).await.expect("list");
+    assert_eq!(indexes::compare(&wanted, &made), [] as [String; 0]);
 }
 
 #[tokio::test]

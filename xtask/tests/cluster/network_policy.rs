@@ -48,7 +48,7 @@ fn pod(name: &str, labels: serde_json::Value, command: Option<&str>) -> Pod {
 
 /// True when `from` can talk to the server at `address`.
 async fn reaches(pods: &Api<Pod>, from: &str, address: &str) -> bool {
-    let script = format!("timeout 4 mongodump --uri 'mongodb://u:p@{address}:27017/?authMechanism=PLAIN&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500' --db none --out /tmp/none 2>&1 && echo reached");
+    let script = format!("timeout -s KILL 4 mongodump --uri 'mongodb://u:p@{address}:27017/?authMechanism=PLAIN&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500' --db none --out /tmp/none 2>&1 && echo reached");
     let mut process = pods.exec(from, ["sh", "-c", &script], &AttachParams::default().stderr(false)).await.expect("exec");
     let mut text = String::new();
     process.stdout().expect("an output").read_to_string(&mut text).await.expect("reads");
