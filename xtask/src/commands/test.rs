@@ -6,8 +6,8 @@ use crate::lock::RunLock;
 use crate::machine::Facts;
 use crate::pipeline::{consent, interrupt, recovery};
 use crate::provision::context::Context;
+use crate::provision::rust_binary;
 use anyhow::{Context as _, Result};
-use tokio::process::Command;
 
 /// Provisions what is missing, brings the cluster up, and runs every test of the workspace with `cargo test`.
 #[derive(Debug, clap::Args)]
@@ -35,9 +35,8 @@ pub struct TestArgs {
 pub async fn run(args: &TestArgs, ctx: &Context) -> Result<u8> {
     let mut ctx = ctx.clone();
     ctx.no_provision = args.no_provision;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
-    command.current_dir(&ctx.repo).args(["test", "--workspace", "--no-fail-fast"]);
+    let mut command = rust_binary::cargo(&ctx.repo);
+    command.args(["test", "--workspace", "--no-fail-fast"]);
     if args.offline_only {
         command.arg("--").args(&args.rest);
     } else {

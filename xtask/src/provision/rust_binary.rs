@@ -20,6 +20,20 @@ pub fn path(name: &str) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
+/// A cargo command in the repository, as a person would start it. `cargo run` tells us about ourselves through the
+/// environment; passed on, that makes build scripts (ring's) run again and everything above them compile again.
+pub fn cargo(repo: &std::path::Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(repo);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// Builds it with cargo, in the profile that we were built in. Nothing to do takes cargo a moment.
 ///
 /// # Errors
@@ -27,9 +41,8 @@ pub fn path(name: &str) -> Result<PathBuf> {
 pub async fn build(ctx: &Context, name: &str) -> Result<()> {
     let step = ctx.step(&format!("build {name}"));
     step.says("cargo build");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(&ctx.repo).args(["build", "--quiet", "--bin", name]);
+    let mut command = cargo(&ctx.repo);
+    command.args(["build", "--quiet", "--bin", name]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
