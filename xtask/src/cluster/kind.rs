@@ -6,7 +6,7 @@ use super::published::{free_ports, loopback};
 use super::state::State;
 use super::{BringUp, Cluster, Provider, addons, cleaning, health, load_images};
 use crate::machine::Facts;
-use crate::provision::cache::KeyBuilder;
+use crate::provision::cache::{Cache, KeyBuilder};
 use crate::provision::context::{Context, Step};
 use crate::provision::docker::docker;
 use crate::provision::process::{capture, run_logged};
@@ -24,6 +24,21 @@ use tokio::process::Command;
 pub const NAME: &str = "gauntlet";
 const NODES: usize = 3;
 
+/// Where the cluster's own kubeconfig is kept.
+fn kubeconfig(cache: &Cache) -> PathBuf {
+    cache.cluster(NAME).join("kubeconfig")
+}
+
+/// A client for the suite's cluster by its own kubeconfig, whether or not it answers.
+///
+/// # Errors
+/// When there is no kubeconfig, or it cannot be read.
+pub async fn client(cache: &Cache) -> Result<kube::Client> {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig(cache))?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(gauntlet_chaos::api_client::without_retries(config)?)
+}
+
 /// Gives the suite's kind cluster.
 pub struct KindProvider {
     /// Cache, repository, recorder.
@@ -38,7 +53,7 @@ impl KindProvider {
     }
 
     fn kubeconfig(&self) -> PathBuf {
-        self.folder().join("kubeconfig")
+        kubeconfig(&self.ctx.cache)
     }
 
     fn key(&self, provisioned: &Provisioned) -> Result<String> {
@@ -50,12 +65,6 @@ impl KindProvider {
         Ok(key.finish().to_string())
     }
 
-    async fn client(&self) -> Result<kube::Client> {
-        let kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        Ok(gauntlet_chaos::api_client::without_retries(config)?)
-    }
-
     async fn run(&self, how: BringUp) -> Result<Cluster> {
         let provisioned = provision::provision(&self.ctx, &self.facts).await?;
         let key = self.key(&provisioned)?;
@@ -64,7 +73,7 @@ impl KindProvider {
             Some(state) => state,
             None => self.create(&provisioned, &key, &step).await?,
         };
-        let client = self.client().await?;
+        let client = client(&self.ctx.cache).await?;
         let add_ons = async {
             if state.complete { Ok(()) } else { addons::install(&client, &self.ctx, provisioned.node_image.own, &step).await }
         };
@@ -100,7 +109,7 @@ impl KindProvider {
         }
         let limit = Duration::from_secs(if nodes.iter().all(|n| n.running) { 5 } else { 60 });
         let checked = async {
-            let client = self.client().await?;
+            let client = client(&self.ctx.cache).await?;
             health::nodes_ready(&client, NODES, limit).await?;
             health::wait_aggregated(&client, "/apis/metrics.k8s.io/v1beta1/nodes", NODES, limit).await?;
             let removed = cleaning::clean(&client, Duration::from_secs(90)).await?;

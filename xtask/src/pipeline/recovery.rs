@@ -1,12 +1,11 @@
 //! What an earlier, killed run left behind, taken back before a new run starts.
 
-use crate::cluster::kind::NAME;
+use crate::cluster::kind::{self, NAME};
 use crate::cluster::nodes::{KindNodes, containers};
 use crate::provision::context::Context;
 use anyhow::{Context as _, Result};
 use gauntlet_chaos::journal::Journal;
 use gauntlet_chaos::recover::{Recovered, recover};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 
 /// Opens the journal of the suite's cluster.
 ///
@@ -19,9 +18,7 @@ pub fn journal(ctx: &Context) -> Result<Journal> {
 
 /// A client for the suite's cluster, when its kubeconfig stands.
 pub async fn client(ctx: &Context) -> Option<kube::Client> {
-    let kubeconfig = Kubeconfig::read_from(ctx.cache.cluster(NAME).join("kubeconfig")).ok()?;
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.ok()?;
-    gauntlet_chaos::api_client::without_retries(config).ok()
+    kind::client(&ctx.cache).await.ok()
 }
 
 /// Recovers every fault that is pending in the journal.
