@@ -6,6 +6,7 @@ mod deploy;
 mod lock;
 mod machine;
 mod pipeline;
+mod procedures;
 mod provision;
 
 use anyhow::Result;
@@ -32,6 +33,8 @@ enum Verb {
     Policies(commands::policies::PoliciesArgs),
     Explain(commands::explain::ExplainArgs),
     Deploy(commands::deploy::DeployArgs),
+    Rollback(commands::rollback::RollbackArgs),
+    Scale(commands::scale::ScaleArgs),
     Doctor(commands::doctor::DoctorArgs),
     Up(commands::up::UpArgs),
     Recover(commands::recover::RecoverArgs),
@@ -55,6 +58,8 @@ async fn run(verb: Verb) -> Result<u8> {
         Verb::Policies(args) => commands::policies::run(args),
         Verb::Explain(args) => commands::explain::run(args),
         Verb::Deploy(args) => commands::deploy::from_command_line(&args, &context()?).await,
+        Verb::Rollback(args) => commands::rollback::run(&args, &context()?).await,
+        Verb::Scale(args) => commands::scale::run(&args, &context()?).await,
         Verb::Doctor(args) => commands::doctor::run(&args, &context()?).await,
         Verb::Up(args) => commands::up::run(&args, &context()?).await,
         Verb::Recover(args) => commands::recover::run(&args, &context()?).await,

@@ -22,7 +22,7 @@ use tokio::process::Command;
 
 /// Cluster and network name.
 pub const NAME: &str = "gauntlet";
-const NODES: usize = 3;
+const NODES: usize = 4;
 
 /// Where the cluster's own kubeconfig is kept.
 fn kubeconfig(cache: &Cache) -> PathBuf {
@@ -144,7 +144,7 @@ impl KindProvider {
         let own_node = provisioned.node_image.own;
         let config = folder.join("cluster.yaml");
         std::fs::write(&config, render(&template, Fill { http_port, https_port, own_node, wrapper: own_node && self.facts.needs_oci_wrapper() }))?;
-        step.says("kind create cluster (1 control plane, 2 workers)");
+        step.says("kind create cluster (1 control plane, 3 workers)");
         let mut command = self.kind(provisioned, &["create", "cluster", "--name", NAME, "--image", &provisioned.node_image.name, "--config"]);
         command.arg(&config).arg("--kubeconfig").arg(self.kubeconfig());
         if let Err(error) = run_logged(&mut command, step.log()).await {

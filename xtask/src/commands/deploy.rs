@@ -2,8 +2,9 @@
 
 use crate::deploy::apply::{ApplyOptions, apply};
 use crate::deploy::rewrite;
-use crate::deploy::rollout::{self, Limits, Outcome};
-use crate::deploy::workload::Goal;
+use crate::deploy::rollout::Limits;
+use crate::procedures::configuration;
+use crate::procedures::safe_deploy::{self, Deployed, SafeDeploy};
 use anyhow::{Context, bail};
 use clap::Args;
 use gauntlet_fixtures::platform::Platform;
@@ -35,9 +36,12 @@ pub struct DeployArgs {
     /// A platform of the suite by name, or a folder with a platform.yaml
     #[arg(long, default_value = "globeco")]
     pub platform: String,
-    /// Longest wait for the rollout, in seconds
+    /// Longest wait for each step of the rollout, in seconds
     #[arg(long, default_value_t = 600)]
     pub timeout: u64,
+    /// Leave a failed deployment as it is, to look at it; by default every Deployment gets its former state again
+    #[arg(long)]
+    pub no_rollback: bool,
 }
 
 /// What the command works on. The caller chooses the cluster (and refuses one that is not allowed) and reads the platform.
@@ -54,6 +58,8 @@ pub struct DeployContext<'a> {
     pub render: &'a dyn Fn(&Path) -> anyhow::Result<Vec<Value>>,
     /// Where progress goes.
     pub recorder: Recorder,
+    /// Where the configuration from before goes; `None`: it is not saved.
+    pub configurations: Option<PathBuf>,
     /// Stops the wait.
     pub stop: CancellationToken,
 }
@@ -85,22 +91,48 @@ pub async fn run(args: &DeployArgs, context: DeployContext<'_>) -> anyhow::Resul
     if args.dry_run {
         return dry_run(client, &objects, namespace, &context.recorder).await;
     }
-    let applied = apply(client, &objects, namespace, &ApplyOptions::default(), &context.recorder).await?;
-    eprintln!("{} objects applied to {namespace} ({environment})", applied.len());
-    let limits = Limits { timeout: Duration::from_secs(args.timeout), look_every: Duration::from_secs(5) };
-    match rollout::wait(client, &Goal::of(&objects, namespace), limits, &context.recorder, &context.stop).await? {
-        Outcome::Finished => {
-            eprintln!("rolled out");
+    let order = &context.platform.procedures.deploy_order;
+    for step in safe_deploy::unknown_steps(&objects, order) {
+        eprintln!("note: the deployment's step {step} is not among the manifests of {environment}");
+    }
+    save_before(client, &context, namespace).await?;
+    let deploy = SafeDeploy {
+        client,
+        namespace,
+        order,
+        options: ApplyOptions::default(),
+        limits: Limits { timeout: Duration::from_secs(args.timeout), look_every: Duration::from_secs(5) },
+        roll_back: !args.no_rollback,
+        recorder: &context.recorder,
+        stop: &context.stop,
+    };
+    match deploy.run(&objects).await? {
+        Deployed::Done { objects } => {
+            eprintln!("{objects} objects applied to {namespace} ({environment}), rolled out");
             Ok(0)
         }
-        Outcome::Stuck { causes, .. } => {
-            for cause in causes {
-                eprintln!("not rolled out: {cause}");
+        Deployed::Failed { causes, rolled_back, whole_again } => {
+            causes.iter().for_each(|cause| eprintln!("not rolled out: {cause}"));
+            match (rolled_back.is_empty(), whole_again) {
+                (true, _) => eprintln!("nothing was rolled back: {}", if args.no_rollback { "--no-rollback" } else { "no Deployment had a former state" }),
+                (false, true) => eprintln!("rolled back to the former state: {}", rolled_back.join(", ")),
+                (false, false) => eprintln!("rolled back, but the former state does not come up either: {}", rolled_back.join(", ")),
             }
             Ok(1)
         }
-        Outcome::Stopped => Ok(2),
+        Deployed::Stopped => Ok(2),
     }
+}
+
+/// Saves the configuration that stands, for `cargo xtask rollback from`.
+async fn save_before(client: &Client, context: &DeployContext<'_>, namespace: &str) -> anyhow::Result<()> {
+    let Some(folder) = &context.configurations else { return Ok(()) };
+    if Api::<Namespace>::all(client.clone()).get_opt(namespace).await?.is_none() {
+        return Ok(());
+    }
+    let file = configuration::save(client, namespace, folder).await.context("failed to save the configuration before the deployment")?;
+    eprintln!("configuration saved to {}", file.display());
+    Ok(())
 }
 
 /// The manifest source of an environment.
@@ -164,6 +196,7 @@ pub async fn from_command_line(args: &DeployArgs, ctx: &crate::provision::contex
         folder: chosen.folder.clone(),
         render: &render,
         recorder: ctx.recorder.clone(),
+        configurations: Some(ctx.cache.root().join("configurations").join(&chosen.platform.name)),
         stop: crate::pipeline::interrupt::token()?,
     };
     run(args, context).await

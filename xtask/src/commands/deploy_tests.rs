@@ -34,7 +34,7 @@ fn objects(source: &Path) -> anyhow::Result<Vec<Value>> {
 
 async fn deploy(line: &str, client: Option<Client>) -> anyhow::Result<u8> {
     let (platform, recorder) = (platform(), Recorder::in_memory(Clock::start()));
-    let context = DeployContext { client, own_cluster: false, platform: &platform, folder: "globeco".into(), render: &objects, recorder, stop: CancellationToken::new() };
+    let context = DeployContext { client, own_cluster: false, platform: &platform, folder: "globeco".into(), render: &objects, recorder, configurations: None, stop: CancellationToken::new() };
     run(&args(line), context).await
 }
 

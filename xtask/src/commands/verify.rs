@@ -24,8 +24,8 @@ pub struct VerifyArgs {
     /// Seed of everything random: targets, data, think times. Default: drawn, and printed.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// How long the stages take: the load profiles of platform.yaml.
-    #[arg(long, default_value = "quick", value_parser = ["quick", "standard"])]
+    /// How long the stages take: quick for a change, standard for a night, certify before a release. platform.yaml says what each means.
+    #[arg(long, default_value = "quick", value_parser = ["quick", "standard", "certify"])]
     pub profile: String,
     /// Where the report goes. Default: reports/runs/<run id>.
     #[arg(long, value_name = "DIR")]

@@ -44,7 +44,7 @@ pub async fn serves(name: &str, endpoint: &Endpoint, limit: Duration, stop: &Can
     }
 }
 
-fn client(endpoint: &Endpoint) -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client(endpoint: &Endpoint) -> Result<reqwest::Client, reqwest::Error> {
     // Installed once for the process; a second call finds it there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder().no_proxy().timeout(REQUEST).redirect(reqwest::redirect::Policy::none());

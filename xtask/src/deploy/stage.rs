@@ -8,6 +8,7 @@ use super::settle::{Look, settle};
 use super::snapshot::Snapshot;
 use super::workload::{Goal, Workload};
 use super::{entrypoint, evidence, tls};
+use crate::procedures::tried::{self, Trial};
 use gauntlet_fixtures::endpoint::Endpoint;
 use gauntlet_fixtures::platform::Platform;
 use gauntlet_reports::event::EventKind;
@@ -54,6 +55,8 @@ pub struct DeployStage<'a> {
     pub metrics_timeout: Duration,
     /// Names the source of an object in errors.
     pub locate: Option<Locate>,
+    /// Where configurations are saved to by the procedures that are tried.
+    pub configurations: PathBuf,
 }
 
 /// Applies, watches the rollout, checks what must hold, and saves evidence when something does not. The stage's start
@@ -105,6 +108,10 @@ pub async fn run(stage: DeployStage<'_>) -> StageReport {
     if finished {
         for served in serve(&stage).await {
             assertions.push(stage.recorder.assert(served));
+        }
+        // On a platform that does not serve a procedure would prove nothing.
+        if assertions.iter().all(|a| a.verdict != Verdict::Fail) {
+            assertions.extend(tried::run(&trial(&stage)).await.into_iter().map(|a| stage.recorder.assert(a)));
         }
     }
     if assertions.iter().any(|a| !matches!(a.verdict, Verdict::Pass | Verdict::NotApplicable)) {
@@ -175,6 +182,18 @@ async fn look_once(stage: &DeployStage<'_>, wanted: &[Workload]) -> Result<(Vec<
         words.push(metrics);
     }
     Ok((words, snapshot))
+}
+
+fn trial<'a>(stage: &'a DeployStage<'_>) -> Trial<'a> {
+    Trial {
+        client: &stage.client,
+        platform: stage.platform,
+        objects: &stage.objects,
+        endpoints: &stage.endpoints,
+        folder: &stage.configurations,
+        recorder: &stage.recorder,
+        stop: &stage.stop,
+    }
 }
 
 async fn serve(stage: &DeployStage<'_>) -> Vec<Assertion> {

@@ -65,6 +65,7 @@ async fn staged(server: &MockServer, client: Client, run_dir: &std::path::Path) 
         rollout_timeout: Duration::from_millis(300),
         metrics_timeout: Duration::ZERO,
         locate: None,
+        configurations: PathBuf::new(),
     })
     .await
 }

@@ -24,7 +24,7 @@ use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::render::{self, live};
 use gauntlet_reports::run::{PlatformReport, Run, StageName, StageReport};
 use gauntlet_reports::verdict::Verdict;
-use platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -81,7 +81,7 @@ pub struct Session {
 }
 
 impl Session {
-    async fn verify(&self, chosen: &[Chosen]) -> Result<Run> {
+    async fn verify(&self, chosen: &[LoadedPlatform]) -> Result<Run> {
         // Policies need no cluster: they are judged while it comes up.
         let (policies, cluster) = tokio::join!(self.policies(chosen), self.cluster());
         let mut reason = String::new();
@@ -120,7 +120,7 @@ impl Session {
         self.options.stages().into_iter().filter(|s| *s != StageName::Policies)
     }
 
-    async fn policies(&self, chosen: &[Chosen]) -> Vec<Option<StageReport>> {
+    async fn policies(&self, chosen: &[LoadedPlatform]) -> Vec<Option<StageReport>> {
         let wanted = self.options.stages().contains(&StageName::Policies);
         chosen.iter().map(|c| wanted.then(|| self.ended(c, stages::policies::run(self, c)))).collect()
     }
@@ -146,7 +146,7 @@ impl Session {
         }
     }
 
-    async fn on_cluster(&self, chosen: &Chosen, cluster: &Cluster) -> Vec<StageReport> {
+    async fn on_cluster(&self, chosen: &LoadedPlatform, cluster: &Cluster) -> Vec<StageReport> {
         let mut reports = Vec::new();
         let mut blocked: Option<String> = None;
         for name in self.cluster_stages() {
@@ -171,13 +171,13 @@ impl Session {
         reports
     }
 
-    fn could_not(&self, chosen: &Chosen, name: StageName, why: &str) -> StageReport {
+    fn could_not(&self, chosen: &LoadedPlatform, name: StageName, why: &str) -> StageReport {
         let now = self.recorder.clock().now_ms();
         self.ended(chosen, StageReport::inconclusive(name, now, now, why))
     }
 
     /// Tells the stage's end.
-    fn ended(&self, chosen: &Chosen, report: StageReport) -> StageReport {
+    fn ended(&self, chosen: &LoadedPlatform, report: StageReport) -> StageReport {
         let recorder = self.recorder.scoped(&chosen.platform.name, report.name);
         recorder.emit(EventKind::StageEnded { verdict: report.verdict, reason: report.reason.clone() });
         report

@@ -1,36 +1,8 @@
 //! The platforms that a run was asked for.
 
 use anyhow::{Context as _, Result, bail};
-use gauntlet_fixtures::manifest::{self, Object};
-use gauntlet_fixtures::platform::{self, Platform};
-use std::path::{Path, PathBuf};
-
-/// A platform with its folder.
-#[derive(Debug, Clone)]
-pub struct Chosen {
-    /// The folder of its platform.yaml.
-    pub folder: PathBuf,
-    /// Its description.
-    pub platform: Platform,
-}
-
-impl Chosen {
-    /// The objects of what ships.
-    ///
-    /// # Errors
-    /// When the manifests cannot be read: file, line, column.
-    pub fn production(&self) -> Result<Vec<Object>> {
-        Ok(manifest::read_objects(&self.folder.join(&self.platform.manifests.production))?)
-    }
-
-    /// The objects of what runs on the suite's cluster.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn kind(&self) -> Result<Vec<Object>> {
-        Ok(manifest::read_objects(&self.folder.join(&self.platform.manifests.kind))?)
-    }
-}
+use gauntlet_fixtures::platform::{self, LoadedPlatform};
+use std::path::Path;
 
 /// The platforms of the repository, by name.
 fn known(fixtures: &Path) -> Vec<String> {
@@ -44,13 +16,13 @@ fn known(fixtures: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// An unknown name (with the known ones), or a platform.yaml that cannot be read (with file, line, column).
-pub fn choose(fixtures: &Path, names: &[String]) -> Result<Vec<Chosen>> {
+pub fn choose(fixtures: &Path, names: &[String]) -> Result<Vec<LoadedPlatform>> {
     let known = known(fixtures);
     let wanted: &[String] = if names.is_empty() { &known } else { names };
     wanted.iter().map(|name| load(fixtures, name, &known)).collect()
 }
 
-fn load(fixtures: &Path, name: &str, known: &[String]) -> Result<Chosen> {
+fn load(fixtures: &Path, name: &str, known: &[String]) -> Result<LoadedPlatform> {
     let folder = if known.iter().any(|k| k == name) {
         fixtures.join("platforms").join(name)
     } else {
@@ -62,13 +34,14 @@ fn load(fixtures: &Path, name: &str, known: &[String]) -> Result<Chosen> {
             _ => bail!("unknown platform {name:?}: it is neither a folder with a platform.yaml nor one of {}", known.join(", ")),
         }
     };
-    let platform = platform::load(&folder).with_context(|| format!("failed to read the platform {name}"))?;
-    Ok(Chosen { folder, platform })
+    platform::load_with_folder(&folder).with_context(|| format!("failed to read the platform {name}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gauntlet_fixtures::manifest::read_objects;
+    use std::path::PathBuf;
 
     fn fixtures() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
@@ -77,7 +50,7 @@ mod tests {
     #[test]
     fn an_unknown_platform_is_told_the_known_ones() {
         let error = choose(&fixtures(), &["globecoo".into()]).expect_err("unknown").to_string();
-        assert!(error.contains("globecoo") && error.contains("globeco,") | error.contains("globeco"), "{error}");
+        assert!(error.contains("\"globecoo\"") && error.contains("one of") && error.contains("globeco"), "{error}");
     }
 
     #[test]
@@ -85,8 +58,8 @@ mod tests {
         let all = choose(&fixtures(), &[]).expect("they read");
         assert!(all.iter().any(|c| c.platform.name == "globeco"));
         for chosen in all {
-            assert!(!chosen.production().expect("production").is_empty());
-            assert!(!chosen.kind().expect("kind").is_empty());
+            assert!(!read_objects(&chosen.production()).expect("production").is_empty());
+            assert!(!read_objects(&chosen.kind()).expect("kind").is_empty());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::pipeline::Session;
-use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use anyhow::{Context as _, Result, anyhow};
 use gauntlet_loadtests::plan::LoadPlan;
 use gauntlet_loadtests::runner::{self, RunningLoad};
@@ -26,7 +26,7 @@ pub fn child() -> Result<(PathBuf, Vec<String>)> {
 ///
 /// # Errors
 /// When the platform declares no load, or none flows within 20 s.
-pub async fn start(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: &Recorder) -> Result<RunningLoad> {
+pub async fn start(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: &Recorder) -> Result<RunningLoad> {
     let load = chosen.platform.load.as_ref().context("the platform declares no load, and a fault without load proves nothing")?;
     let profile = load.profiles.get(&session.options.args.profile).with_context(|| format!("the platform has no load profile {:?}", session.options.args.profile))?;
     let endpoint = super::endpoint(chosen, cluster, &load.entrypoint).map_err(|why| anyhow!(why))?;

@@ -2,7 +2,7 @@
 
 use super::background;
 use crate::cluster::Cluster;
-use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use crate::pipeline::{Session, recovery};
 use gauntlet_chaos::stage::{self, ChaosStage};
 use gauntlet_reports::recorder::Recorder;
@@ -10,7 +10,7 @@ use gauntlet_reports::run::{StageName, StageReport};
 use std::sync::Arc;
 
 /// Applies the platform's experiments, one after the other.
-pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: Recorder) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: Recorder) -> StageReport {
     let started = recorder.clock().now_ms();
     if chosen.platform.experiments.is_empty() {
         return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments");

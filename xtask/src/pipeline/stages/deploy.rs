@@ -4,15 +4,15 @@ use crate::cluster::Cluster;
 use crate::deploy::certificates::CertificateAuthority;
 use crate::deploy::stage::{self, DeployStage};
 use crate::pipeline::Session;
-use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
 use std::time::Duration;
 
 /// Applies overlays/kind and watches it come up.
-pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: Recorder) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: Recorder) -> StageReport {
     let started = recorder.clock().now_ms();
-    let objects = match chosen.kind() {
+    let objects = match chosen.kind_objects() {
         Ok(objects) => objects,
         Err(error) => return super::could_not(&recorder, StageName::Deploy, started, format!("{error:#}")),
     };
@@ -34,6 +34,7 @@ pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder
         stop: session.stop.clone(),
         rollout_timeout: Duration::from_secs(180),
         metrics_timeout: Duration::from_secs(60),
+        configurations: session.ctx.cache.root().join("configurations").join(&chosen.platform.name),
         locate: Some(std::sync::Arc::new(move |o| places.get(&(o.kind.clone(), o.name.clone())).cloned())),
     })
     .await

@@ -1,7 +1,7 @@
 //! The drill stage: backup under writes, restore into an empty namespace.
 
 use crate::cluster::Cluster;
-use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use crate::pipeline::{Session, recovery};
 use gauntlet_chaos::drill::{self, DrillStage};
 use gauntlet_reports::recorder::Recorder;
@@ -9,7 +9,7 @@ use gauntlet_reports::run::{StageName, StageReport};
 use std::sync::Arc;
 
 /// Drills every store of the platform.
-pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: Recorder) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: Recorder) -> StageReport {
     let started = recorder.clock().now_ms();
     let platform = &chosen.platform;
     if platform.stores.is_empty() {

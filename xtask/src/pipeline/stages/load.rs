@@ -3,14 +3,14 @@
 use super::background::child;
 use crate::cluster::Cluster;
 use crate::pipeline::Session;
-use crate::pipeline::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_loadtests::oracle::ControllerSettings;
 use gauntlet_loadtests::stage::{self, LoadStage};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
 
 /// Drives the platform's journeys against its HPA.
-pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, recorder: Recorder) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: Recorder) -> StageReport {
     let started = recorder.clock().now_ms();
     let Some(load) = &chosen.platform.load else {
         return StageReport::not_applicable(StageName::Load, started, "the platform declares no load");

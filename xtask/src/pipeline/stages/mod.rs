@@ -8,7 +8,7 @@ pub mod load;
 pub mod policies;
 
 use super::Session;
-use super::platforms::Chosen;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use crate::cluster::Cluster;
 use gauntlet_fixtures::endpoint::Endpoint;
 use gauntlet_reports::event::EventKind;
@@ -16,7 +16,7 @@ use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
 
 /// Runs one stage that needs a cluster.
-pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, name: StageName) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, name: StageName) -> StageReport {
     let recorder = session.recorder.scoped(&chosen.platform.name, name);
     let started = recorder.clock().now_ms();
     recorder.emit(EventKind::StageStarted { expected_ms: expected_ms(session, chosen, name) });
@@ -37,7 +37,7 @@ pub async fn run(session: &Session, chosen: &Chosen, cluster: &Cluster, name: St
 }
 
 /// The endpoint of a name, or why there is none.
-fn endpoint(chosen: &Chosen, cluster: &Cluster, name: &str) -> Result<Endpoint, String> {
+fn endpoint(chosen: &LoadedPlatform, cluster: &Cluster, name: &str) -> Result<Endpoint, String> {
     let authority = crate::deploy::certificates::CertificateAuthority::load_or_create(&cluster.authority).map_err(|e| e.to_string())?;
     cluster
         .endpoints(&chosen.platform, authority.ca_pem())
@@ -46,15 +46,15 @@ fn endpoint(chosen: &Chosen, cluster: &Cluster, name: &str) -> Result<Endpoint, 
 }
 
 /// How long a stage may take, for the live terminal.
-fn expected_ms(session: &Session, chosen: &Chosen, name: StageName) -> u64 {
+fn expected_ms(session: &Session, chosen: &LoadedPlatform, name: StageName) -> u64 {
     let platform = &chosen.platform;
     let seconds = match name {
         StageName::Policies => 1,
-        StageName::Deploy => 90,
+        StageName::Deploy => 90 + 30 * platform.procedures.tried.len() as u64,
         StageName::Load => platform.load.as_ref().and_then(|l| l.profiles.get(&session.options.args.profile)).map_or(0, |p| p.before_seconds + p.push_seconds + p.after_seconds),
         StageName::Soak => 0,
-        StageName::Chaos => platform.experiments.iter().map(|e| e.hold_seconds + e.rto_seconds).sum(),
-        StageName::Drill => platform.stores.iter().map(|s| s.rto_seconds + 30).sum(),
+        StageName::Chaos => return gauntlet_chaos::stage::expected_ms(platform),
+        StageName::Drill => return gauntlet_chaos::drill::expected_ms(platform),
     };
     seconds * 1000
 }

@@ -1,19 +1,19 @@
 //! The policies stage: what ships, judged in memory; and the proof that what runs is what ships.
 
 use crate::pipeline::Session;
-use crate::pipeline::platforms::Chosen;
 use gauntlet_fixtures::drift;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_policies::PolicySet;
 use gauntlet_reports::event::EventKind;
 use gauntlet_reports::finding::Severity;
 use gauntlet_reports::run::{Assertion, StageName, StageReport};
 
 /// Judges overlays/production, and compares it with overlays/kind.
-pub fn run(session: &Session, chosen: &Chosen) -> StageReport {
+pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
     let recorder = session.recorder.scoped(&chosen.platform.name, StageName::Policies);
     let started = recorder.clock().now_ms();
     recorder.emit(EventKind::StageStarted { expected_ms: 1000 });
-    let (production, kind) = match (chosen.production(), chosen.kind()) {
+    let (production, kind) = match (chosen.production_objects(), chosen.kind_objects()) {
         (Ok(production), Ok(kind)) => (production, kind),
         (Err(error), _) | (_, Err(error)) => return super::could_not(&recorder, StageName::Policies, started, format!("{error:#}")),
     };
