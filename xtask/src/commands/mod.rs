@@ -4,6 +4,7 @@ pub mod deploy;
 pub mod doctor;
 pub mod down;
 pub mod explain;
+pub mod guides;
 pub mod internal_goose;
 pub mod policies;
 pub mod recover;

@@ -2,6 +2,7 @@
 
 use crate::pipeline::Session;
 use gauntlet_fixtures::drift;
+use gauntlet_fixtures::facts;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_policies::PolicySet;
 use gauntlet_reports::event::EventKind;
@@ -30,6 +31,21 @@ pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
     let reason = drifts.first().map(ToString::to_string).unwrap_or_default();
     let mut same = Assertion::check("policies.what_runs_is_what_ships", drifts.is_empty(), "the two overlays differ only in allowed fields", format!("{} differences beyond the allowed ones", drifts.len()), reason);
     same.evidence = drifts.iter().take(20).map(ToString::to_string).collect();
-    let assertions = [judged, same].into_iter().map(|a| recorder.assert(a)).collect();
+    let assertions = [Some(judged), Some(same), guide_facts(chosen)].into_iter().flatten().map(|a| recorder.assert(a)).collect();
     StageReport::judge(StageName::Policies, started, recorder.clock().now_ms(), assertions, format!("{} objects judged", production.len()))
+}
+
+/// Every fact of the platform's guide that manifests can hold is held by what ships. None without a `facts.yaml`.
+fn guide_facts(chosen: &LoadedPlatform) -> Option<Assertion> {
+    let (id, expected) = ("policies.guide_facts", "what ships holds every fact of the deployment guide");
+    let standing = match facts::stand(chosen) {
+        Ok(standing) => standing?,
+        Err(error) => return Some(Assertion::inconclusive(id, expected, error.to_string())),
+    };
+    let held = standing.iter().filter(|s| !s.fact.holds.is_empty()).count();
+    let broken: Vec<_> = standing.iter().flat_map(|s| s.broken.iter().map(move |why| format!("{}: {why}", s.fact.fact))).collect();
+    let measured = format!("{} of {held} facts hold; {} more are watched by a run", held - standing.iter().filter(|s| !s.broken.is_empty()).count(), standing.len() - held);
+    let mut judged = Assertion::check(id, broken.is_empty(), expected, measured, broken.first().cloned().unwrap_or_default());
+    judged.evidence = broken.into_iter().take(20).collect();
+    Some(judged)
 }
