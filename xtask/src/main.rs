@@ -8,6 +8,7 @@ mod machine;
 mod pipeline;
 mod procedures;
 mod provision;
+mod selftest;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -35,6 +36,7 @@ enum Verb {
     Deploy(commands::deploy::DeployArgs),
     Rollback(commands::rollback::RollbackArgs),
     Scale(commands::scale::ScaleArgs),
+    Selftest(commands::selftest::SelftestArgs),
     Guides(commands::guides::GuidesArgs),
     Doctor(commands::doctor::DoctorArgs),
     Up(commands::up::UpArgs),
@@ -61,6 +63,7 @@ async fn run(verb: Verb) -> Result<u8> {
         Verb::Deploy(args) => commands::deploy::from_command_line(&args, &context()?).await,
         Verb::Rollback(args) => commands::rollback::run(&args, &context()?).await,
         Verb::Scale(args) => commands::scale::run(&args, &context()?).await,
+        Verb::Selftest(args) => commands::selftest::run(&args).await,
         Verb::Guides(args) => commands::guides::run(&args),
         Verb::Doctor(args) => commands::doctor::run(&args, &context()?).await,
         Verb::Up(args) => commands::up::run(&args, &context()?).await,

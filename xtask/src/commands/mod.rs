@@ -10,6 +10,7 @@ pub mod policies;
 pub mod recover;
 pub mod rollback;
 pub mod scale;
+pub mod selftest;
 pub mod target;
 pub mod test;
 pub mod up;
