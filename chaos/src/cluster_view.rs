@@ -229,6 +229,7 @@ impl ClusterView {
 pub(crate) mod sample {
     //! A small cluster: a control plane, two workers, a service of three pods with a budget of two, and its store.
     use super::*;
+    use gauntlet_fixtures::platform::{Experiment, Target};
 
     pub const SERVICE: &str = "Deployment/order";
     pub const STORE: &str = "StatefulSet/db";
@@ -243,6 +244,25 @@ pub(crate) mod sample {
             labels: [("app".to_owned(), workload.to_owned())].into(),
             ..Default::default()
         }
+    }
+
+    /// An experiment named like its fault, on a workload: within 60 s, and nothing may fail.
+    pub fn spec(fault: &str, workload: &str) -> Experiment {
+        Experiment {
+            name: fault.into(),
+            fault: fault.into(),
+            target: target(workload, &[]),
+            hold_seconds: 0,
+            rto_seconds: 60,
+            error_budget: 0.0,
+            error_budget_outside: 0.0,
+            stores: vec![],
+            alerts: vec![],
+        }
+    }
+
+    pub fn target(workload: &str, spare: &[&str]) -> Target {
+        Target { workload: workload.into(), ordinal: None, spare: spare.iter().map(|s| (*s).to_owned()).collect() }
     }
 
     pub fn node(name: &str) -> NodeView {

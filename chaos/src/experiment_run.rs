@@ -7,10 +7,8 @@ use crate::cluster_watch::{ClusterWatch, Waited};
 use crate::error::ChaosError;
 use crate::experiment::{Effect, FaultContext, Plan};
 use crate::journal::{FaultRecord, FaultState, NewFault, Recovery};
-use crate::judge::{LedgerView, Observation};
-use crate::ledger::check::compare;
-use crate::ledger::final_read::final_read;
-use crate::ledger::writer::{LedgerSpec, LedgerWriter};
+use crate::judge::Observation;
+use crate::ledger::all::{LedgerRun, Ledgers};
 use crate::plan;
 use crate::rebalance::rebalance;
 use crate::recover::{READ_BACK_WITHIN, recover_one};
@@ -30,8 +28,6 @@ const CALM_WITHIN: Duration = Duration::from_secs(45);
 const EQUAL_WITHIN: Duration = Duration::from_secs(45);
 /// Time for reading back when the run was stopped.
 const READ_BACK_WHEN_STOPPED: Duration = Duration::from_secs(60);
-/// Ledger writes per second.
-const LEDGER_RATE: u32 = 5;
 /// Acknowledged writes before a fault, so that there is something to lose.
 const LEDGER_BASELINE: usize = 20;
 
@@ -67,55 +63,27 @@ impl ExperimentRun<'_> {
     /// Runs the experiment. Whatever happens after the journal's line, the fault is recovered before this returns.
     pub async fn run(&self) -> Observation {
         let mut seen = Observation::default();
-        let ledger = match self.start_ledger() {
-            Ok(ledger) => ledger,
-            Err(error) => {
-                let final_read = Some(Err(error.to_string()));
-                seen.ledger = Some(LedgerView { final_read, ..Default::default() });
-                None
-            }
-        };
-        match self.prepare(ledger.as_ref()).await {
+        let stage = self.stage;
+        let ledgers = Ledgers::start(LedgerRun {
+            platform: stage.platform,
+            endpoints: &stage.endpoints,
+            run_dir: &stage.run_dir,
+            folder: "chaos",
+            run_id: &stage.run_id,
+            purpose: &self.spec.name,
+            seed: stage.seed,
+            clock: stage.recorder.clock(),
+        });
+        match self.prepare(&ledgers).await {
             Ok(prepared) => self.fault(prepared, &mut seen).await,
             Err(error) => seen.took_effect = Some(Err(format!("the fault was not applied: failed to {error}"))),
         }
-        if let Some(ledger) = ledger {
-            seen.ledger = Some(self.close_ledger(ledger).await);
-        }
+        seen.ledgers = ledgers.close(&stage.client).await;
         seen
     }
 
-    fn start_ledger(&self) -> Result<Option<LedgerWriter>, ChaosError> {
-        let Some(endpoint) = &self.stage.platform.ledger else { return Ok(None) };
-        let file = self.stage.run_dir.join("chaos").join(format!("{}.ledger.jsonl", self.spec.name));
-        let writer = LedgerWriter::start(LedgerSpec {
-            endpoint: endpoint.clone(),
-            address: self.stage.endpoint.clone(),
-            prefix: format!("{}-{}", self.stage.run_id, self.spec.name),
-            rate: LEDGER_RATE,
-            seed: self.stage.seed,
-            clock: self.stage.recorder.clock(),
-            file,
-        })?;
-        Ok(Some(writer))
-    }
-
-    /// Stops the ledger, waits for its answers, and reads the store.
-    async fn close_ledger(&self, ledger: LedgerWriter) -> LedgerView {
-        let (prefix, file) = (ledger.prefix().to_owned(), ledger.file().to_owned());
-        let history = ledger.finish().await;
-        let stage = self.stage;
-        let final_read = match &stage.platform.ledger {
-            Some(endpoint) => final_read(&stage.client, stage.platform, endpoint, &prefix).await,
-            None => Err(ChaosError::Platform("no ledger".into())),
-        };
-        let final_read = final_read.map(|found| compare(&history, &found)).map_err(|e| e.to_string());
-        let file = file.strip_prefix(&stage.run_dir).unwrap_or(&file).display().to_string();
-        LedgerView { history, final_read: Some(final_read), file }
-    }
-
     /// Waits for rest, draws the target, takes the snapshot, and sees that load flows.
-    async fn prepare(&self, ledger: Option<&LedgerWriter>) -> Result<Prepared, ChaosError> {
+    async fn prepare(&self, ledgers: &Ledgers<'_>) -> Result<Prepared, ChaosError> {
         let stage = self.stage;
         match self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await {
             Waited::Met => {}
@@ -132,11 +100,9 @@ impl ExperimentRun<'_> {
             stage.nodes.is_running(node).await?;
         }
         let before = Snapshot::take(&stage.client, &stage.platform.namespace).await?;
-        if let Some(ledger) = ledger
-            && !ledger.acknowledged(LEDGER_BASELINE, CALM_WITHIN).await
-        {
-            // Judged by the ledger itself: nothing acknowledged is inconclusive. The fault goes on.
-            tracing::warn!(experiment = self.spec.name, "the ledger has few acknowledged writes");
+        // Judged by each ledger itself: nothing acknowledged is inconclusive. The fault goes on.
+        for store in ledgers.acknowledged(LEDGER_BASELINE, CALM_WITHIN).await {
+            tracing::warn!(experiment = self.spec.name, store, "the ledger has few acknowledged writes");
         }
         let (clock, budget) = (stage.recorder.clock(), self.spec.error_budget_outside);
         let calm = |w: &[client_view::Window]| client_view::steady(w, clock.now_ms(), HEALTHY_IN_A_ROW, budget);

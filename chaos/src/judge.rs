@@ -3,22 +3,10 @@
 use crate::budget_guard::Worst;
 use crate::client_view::{ClientRecovery, ClientView};
 use crate::eviction::Evictions;
-use crate::ledger::Outcome;
-use crate::ledger::check::{Findings, History};
+use crate::ledger::{LedgerView, Outcome};
 use gauntlet_fixtures::platform::Experiment as Spec;
 use gauntlet_reports::run::Assertion;
 use gauntlet_reports::verdict::Verdict;
-
-/// The ledger of one experiment.
-#[derive(Debug, Clone, Default)]
-pub struct LedgerView {
-    /// What was written.
-    pub history: History,
-    /// The comparison with the final read; the error says why there was none.
-    pub final_read: Option<Result<Findings, String>>,
-    /// The ledger's file, relative to the run's folder.
-    pub file: String,
-}
 
 /// All that was observed of one experiment.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +25,8 @@ pub struct Observation {
     pub differences: Option<Result<Vec<String>, String>>,
     /// The recovery as the cluster showed it: text, and whether it holds.
     pub read_back: Option<(String, bool)>,
-    /// The ledger; None when platform.yaml has none.
-    pub ledger: Option<LedgerView>,
+    /// The ledgers of platform.yaml.
+    pub ledgers: Vec<LedgerView>,
 }
 
 fn seconds(ms: u64) -> String {
@@ -84,7 +72,10 @@ pub fn assertions(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
     }
     all.extend(taken_back(&id("recovered"), seen));
     all.extend(unchanged(&id("equal_to_before"), seen));
-    all.extend(seen.ledger.as_ref().map(|l| no_lost_writes(&id("no_lost_writes"), l)));
+    all.extend(seen.ledgers.iter().map(|ledger| match seen.ledgers.len() {
+        1 => no_lost_writes(&id("no_lost_writes"), ledger),
+        _ => no_lost_writes(&id(&format!("{}.no_lost_writes", ledger.store)), ledger),
+    }));
     all
 }
 
@@ -188,9 +179,9 @@ pub fn no_lost_writes(id: &str, ledger: &LedgerView) -> Assertion {
     let expected = "the store holds every acknowledged write, and nothing that was never sent or was refused";
     let acknowledged = ledger.history.count(Outcome::Ok);
     let assertion = match &ledger.final_read {
+        Some(Err(why)) => Assertion::inconclusive(id, expected, format!("there was no final read: failed to {why}")),
         _ if acknowledged == 0 => Assertion::inconclusive(id, expected, "no write was acknowledged, so none could be lost"),
         None => Assertion::inconclusive(id, expected, "there was no final read"),
-        Some(Err(why)) => Assertion::inconclusive(id, expected, format!("there was no final read: failed to {why}")),
         Some(Ok(findings)) => {
             let measured = format!(
                 "{} sent, {acknowledged} acknowledged, {} lost, {} unexpected, {} refused but there, {} recovered",

@@ -3,24 +3,21 @@
 use super::*;
 use crate::budget_guard::Lowest;
 use crate::client_view::Tally;
+use crate::cluster_view::sample;
 use crate::ledger::Entry;
-use gauntlet_fixtures::platform::Target;
+use crate::ledger::check::{Findings, History};
 
 fn spec() -> Spec {
-    Spec {
-        name: "drain".into(),
-        fault: "drain-node".into(),
-        target: Target { workload: "Deployment/order".into(), spare: vec![] },
-        hold_seconds: 0,
-        rto_seconds: 60,
-        error_budget: 0.05,
-        error_budget_outside: 0.0,
-    }
+    Spec { name: "drain".into(), error_budget: 0.05, ..sample::spec("drain-node", sample::SERVICE) }
 }
 
 fn history() -> History {
     let line = |outcome| Entry { at_ms: 1, id: "k1".into(), outcome, detail: String::new() };
     History::of([&line(Outcome::Invoke), &line(Outcome::Ok)])
+}
+
+fn ledger_of(store: &str) -> LedgerView {
+    LedgerView { store: store.into(), history: history(), final_read: Some(Ok(Findings::default())), file: "chaos/drain.jsonl".into() }
 }
 
 /// An experiment that went well in every respect.
@@ -38,7 +35,7 @@ fn good() -> Observation {
         budgets: Some([("order".to_owned(), Lowest { healthy: 2, desired: 2, at_ms: 5 })].into()),
         differences: Some(Ok(vec![])),
         read_back: Some(("node takes pods".into(), true)),
-        ledger: Some(LedgerView { history: history(), final_read: Some(Ok(Findings::default())), file: "chaos/drain.jsonl".into() }),
+        ledgers: vec![ledger_of("db")],
     }
 }
 
@@ -125,10 +122,18 @@ fn what_is_left_behind() {
 
 #[test]
 fn ledgers() {
-    let ledger = |change: fn(&mut LedgerView)| but(|o| change(o.ledger.as_mut().expect("ledger")));
+    let ledger = |change: fn(&mut LedgerView)| but(|o| change(&mut o.ledgers[0]));
     let lost = ledger(|l| l.final_read = Some(Ok(Findings { lost: vec!["k1".into()], ..Default::default() })));
     assert_eq!(verdict(&lost, "no_lost_writes"), Verdict::Fail);
     assert_eq!(verdict(&ledger(|l| l.final_read = None), "no_lost_writes"), Verdict::Inconclusive);
     assert_eq!(verdict(&ledger(|l| l.final_read = Some(Err("read the store".into()))), "no_lost_writes"), Verdict::Inconclusive);
     assert_eq!(verdict(&ledger(|l| l.history = History::default()), "no_lost_writes"), Verdict::Inconclusive);
+}
+
+#[test]
+fn each_of_several_ledgers_is_judged_by_its_name() {
+    let mut lost = ledger_of("redis");
+    lost.final_read = Some(Ok(Findings { lost: vec!["k1".into()], ..Default::default() }));
+    let seen = but(|o| o.ledgers.push(lost));
+    assert_eq!((verdict(&seen, "db.no_lost_writes"), verdict(&seen, "redis.no_lost_writes")), (Verdict::Pass, Verdict::Fail));
 }

@@ -138,18 +138,14 @@ async fn list_view(client: &Client, namespace: &str) -> Result<ClusterView, Chao
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster_view::sample::{SERVICE, STORE, cluster};
-    use gauntlet_fixtures::platform::Target;
+    use crate::cluster_view::sample::{self, SERVICE, STORE, cluster};
 
     fn spec(fault: &str) -> Spec {
         Spec {
             name: format!("{fault} under load"),
-            fault: fault.into(),
-            target: Target { workload: SERVICE.into(), spare: vec![STORE.into()] },
+            target: sample::target(SERVICE, &[STORE]),
             hold_seconds: 20,
-            rto_seconds: 60,
-            error_budget: 0.05,
-            error_budget_outside: 0.0,
+            ..sample::spec(fault, SERVICE)
         }
     }
 

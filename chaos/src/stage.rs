@@ -12,6 +12,7 @@ use gauntlet_fixtures::platform::Platform;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{Assertion, StageName, StageReport};
 use kube::Client;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -25,8 +26,8 @@ pub struct ChaosStage<'a> {
     pub cluster: String,
     /// The platform.
     pub platform: &'a Platform,
-    /// Where the ledger writes: the entry point that `ledger.entrypoint` names.
-    pub endpoint: Endpoint,
+    /// The entry points that are published on this machine, by name: the ledgers write through them.
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// The nodes' machines.
     pub nodes: Arc<dyn NodeControl>,
     /// The journal.
@@ -75,9 +76,4 @@ pub async fn run(stage: ChaosStage<'_>) -> StageReport {
     let names: Vec<_> = stage.platform.experiments.iter().map(|e| e.name.as_str()).collect();
     let summary = format!("{} experiments recovered: {}", names.len(), names.join(", "));
     StageReport::judge(StageName::Chaos, started, stage.recorder.clock().now_ms(), assertions, summary)
-}
-
-/// How long the stage may take, in ms: for the live terminal.
-pub fn expected_ms(platform: &Platform) -> u64 {
-    platform.experiments.iter().map(|e| (e.hold_seconds + e.rto_seconds / 2 + 20) * 1000).sum()
 }

@@ -66,22 +66,24 @@ pub struct Login {
 }
 
 impl Login {
-    /// Reads it from the Secret that platform.yaml names.
+    /// Reads it from the Secret that platform.yaml names. None when it names none: the store asks for no login.
     ///
     /// # Errors
     /// When the Secret or one of its keys is missing.
-    pub async fn read(client: &Client, namespace: &str, store: &Store) -> Result<Self, ChaosError> {
+    pub async fn read(client: &Client, namespace: &str, store: &Store) -> Result<Option<Self>, ChaosError> {
+        let Some(secret) = &store.secret else { return Ok(None) };
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        let action = format!("read secret {}", store.secret);
-        let data = secrets.get(&store.secret).await.map_err(ChaosError::kubernetes(action))?.data.unwrap_or_default();
-        let key = |key: &str| {
+        let data = secrets.get(secret).await.map_err(ChaosError::kubernetes(format!("read secret {secret}")))?.data.unwrap_or_default();
+        let key = |key: &Option<String>| {
+            let Some(key) = key else { return Ok(String::new()) };
             let bytes = data.get(key).ok_or_else(|| ChaosError::Store {
                 store: store.name.clone(),
-                cause: format!("Secret {} has no key {key}", store.secret),
+                cause: format!("Secret {secret} has no key {key}"),
             })?;
             Ok::<_, ChaosError>(String::from_utf8_lossy(&bytes.0).trim_end_matches('\n').to_owned())
         };
-        Ok(Login { user: key(&store.username_key)?, password: key(&store.password_key)? })
+        let user = store.username.clone().map_or_else(|| key(&store.username_key), Ok)?;
+        Ok(Some(Login { user, password: key(&store.password_key)? }))
     }
 }
 
@@ -119,6 +121,7 @@ impl MongoStore {
     pub async fn open(client: &Client, namespace: &str, store: &Store) -> Result<Self, ChaosError> {
         let wrong = |cause: String| ChaosError::Store { store: store.name.clone(), cause };
         let login = Login::read(client, namespace, store).await?;
+        let login = login.ok_or_else(|| wrong("platform.yaml names no Secret with its login".into()))?;
         let pod = format!("{}-0", store.stateful_set);
         let forward = PortForward::open(client, namespace, &pod, store.port).await.map_err(|e| wrong(e.to_string()))?;
         let mut answers = Vec::new();

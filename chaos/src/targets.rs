@@ -14,7 +14,7 @@ pub enum PlanError {
     /// The workload has no ready pod.
     #[error("{workload} has no ready pod in namespace {namespace}")]
     NoPod {
-        /// `Kind/name`.
+        /// `Kind/name`, with the ordinal when one was asked for.
         workload: String,
         /// The namespace.
         namespace: String,
@@ -95,15 +95,27 @@ fn check_workload(workload: &str) -> Result<(), PlanError> {
     }
 }
 
+/// The target in words: the workload, and which of its pods when only one is meant.
+pub fn described(target: &Target) -> String {
+    target.ordinal.map_or(target.workload.clone(), |n| format!("{} (only ordinal {n})", target.workload))
+}
+
+/// Ready pods that the target means: those of its workload, or the one with its ordinal.
+fn ready_pods<'a>(view: &'a ClusterView, target: &'a Target) -> impl Iterator<Item = &'a PodView> {
+    let name = target.workload.split_once('/').map_or("", |(_, name)| name);
+    let only = target.ordinal.map(|n| format!("{name}-{n}"));
+    view.pods_of(&target.workload).filter(move |p| p.ready && !p.terminating && only.as_ref().is_none_or(|only| *only == p.name))
+}
+
 /// Draws a ready pod of the target's workload.
 ///
 /// # Errors
 /// [`PlanError::NoPod`] when there is none, [`PlanError::NotAWorkload`] when the target is written wrongly.
 pub fn draw_pod<'a>(view: &'a ClusterView, target: &'a Target, seed: u64, experiment: &str) -> Result<&'a PodView, PlanError> {
     check_workload(&target.workload)?;
-    let candidates: Vec<_> = view.pods_of(&target.workload).filter(|p| p.ready && !p.terminating).collect();
+    let candidates: Vec<_> = ready_pods(view, target).collect();
     let drawn = candidates.choose(&mut rng(seed, experiment)).copied();
-    drawn.ok_or_else(|| PlanError::NoPod { workload: target.workload.clone(), namespace: view.namespace.clone() })
+    drawn.ok_or_else(|| PlanError::NoPod { workload: described(target), namespace: view.namespace.clone() })
 }
 
 /// Why a node may not be the target; None when it may.
@@ -119,8 +131,8 @@ fn refused(view: &ClusterView, target: &Target, node: &NodeView) -> Option<Strin
     if let Some(spared) = target.spare.iter().find(|s| on_it(s)) {
         return Some(format!("{name} runs {spared}, which is spared"));
     }
-    if !view.pods_of(&target.workload).any(|p| p.node == *name && p.ready && !p.terminating) {
-        return Some(format!("{name} runs no ready pod of {}", target.workload));
+    if !ready_pods(view, target).any(|p| p.node == *name) {
+        return Some(format!("{name} runs no ready pod of {}", described(target)));
     }
     None
 }
@@ -158,11 +170,24 @@ pub fn inside(view: &ClusterView, namespace: &str, pod: &str) -> Result<(), Plan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster_view::sample::{SERVICE, STORE, cluster};
+    use crate::cluster_view::sample::{self, SERVICE, STORE, cluster};
     use std::collections::BTreeSet;
 
     fn target(spare: &[&str]) -> Target {
-        Target { workload: SERVICE.into(), spare: spare.iter().map(|s| (*s).to_owned()).collect() }
+        sample::target(SERVICE, spare)
+    }
+
+    #[test]
+    fn an_ordinal_names_one_pod_and_its_node() {
+        let mut view = cluster();
+        view.pods.push(sample::pod("db-1", "worker-2", STORE));
+        let only = |n| Target { ordinal: Some(n), ..sample::target(STORE, &[]) };
+        for seed in 0..20 {
+            assert_eq!(draw_pod(&view, &only(1), seed, "x").expect("a pod").name, "db-1");
+            assert_eq!(draw_node(&view, &only(0), seed, "x").expect("a node").name, "worker-1");
+        }
+        let reason = draw_pod(&view, &only(2), 1, "x").expect_err("no such pod").to_string();
+        assert_eq!(reason, "StatefulSet/db (only ordinal 2) has no ready pod in namespace shop");
     }
 
     #[test]
@@ -217,7 +242,7 @@ mod tests {
         assert_eq!(inside(&view, "shop", "order-a"), Ok(()));
         assert!(inside(&view, "kube-system", "order-a").is_err());
         assert!(inside(&view, "shop", "coredns").is_err());
-        let wrong = Target { workload: "order".into(), spare: vec![] };
+        let wrong = sample::target("order", &[]);
         assert_eq!(draw_node(&view, &wrong, 1, "x"), Err(PlanError::NotAWorkload("order".into())));
     }
 

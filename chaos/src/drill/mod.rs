@@ -18,6 +18,7 @@ use gauntlet_fixtures::platform::{Platform, Store};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{Assertion, StageName, StageReport};
 use kube::Client;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub struct DrillStage<'a> {
     pub cluster: String,
     /// The platform.
     pub platform: &'a Platform,
-    /// Where the ledger writes: the entry point that `ledger.entrypoint` names.
-    pub endpoint: Endpoint,
+    /// The entry points that are published on this machine, by name: the ledgers write through them.
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// The journal: the namespace of the restore is written down before it is made.
     pub journal: Arc<Journal>,
     /// Where events go, scoped to the platform and this stage.
@@ -57,11 +58,6 @@ pub trait Drill: Send + Sync {
 
 /// All drills: `engine` in platform.yaml, which is also the file in `drills/`.
 pub const DRILLS: &[(&str, &dyn Drill)] = &[("mongodb", &MongodbDrill)];
-
-/// How long the stage may take, in ms: for the live terminal.
-pub fn expected_ms(platform: &Platform) -> u64 {
-    platform.stores.iter().map(|s| (s.rto_seconds / 2 + 30) * 1000).sum()
-}
 
 /// Runs the stage. The namespace of the restore is gone when this returns, or stands in the journal.
 pub async fn run(stage: DrillStage<'_>) -> StageReport {

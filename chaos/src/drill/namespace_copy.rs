@@ -130,7 +130,7 @@ where
 ///
 /// # Errors
 /// When an object cannot be read or created.
-pub async fn copy_store(client: &Client, from: &str, to: &str, stateful_set: &str, secret: &str) -> Result<(), ChaosError> {
+pub async fn copy_store(client: &Client, from: &str, to: &str, stateful_set: &str, secret: Option<&str>) -> Result<(), ChaosError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let source = namespaces.get(from).await.map_err(ChaosError::kubernetes(format!("read namespace {from}")))?;
     let mut labels: Map<String, Value> = Map::new();
@@ -146,7 +146,7 @@ pub async fn copy_store(client: &Client, from: &str, to: &str, stateful_set: &st
     let set = read::<StatefulSet>(client, from, stateful_set).await?;
     let template = set.pointer("/spec/template").cloned().unwrap_or_default();
     let mut refer = references(&template);
-    refer.secrets.insert(secret.to_owned());
+    refer.secrets.extend(secret.map(str::to_owned));
     for name in &refer.secrets {
         let object = read::<Secret>(client, from, name).await?;
         create::<Secret>(client, to, stripped(&object, from, to)).await?;

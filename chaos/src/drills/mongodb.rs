@@ -21,7 +21,8 @@ use crate::drill::judge::{self, BackupTime, Damaged};
 use crate::drill::{Drill, DrillStage, namespace_copy};
 use crate::error::ChaosError;
 use crate::ledger::check::History;
-use crate::ledger::writer::{LedgerSpec, LedgerWriter};
+use crate::ledger::all::LedgerRun;
+use crate::ledger::writer::LedgerWriter;
 use crate::pod_exec::Output;
 use crate::store::MongoStore;
 use futures::StreamExt;
@@ -42,8 +43,6 @@ pub struct MongodbDrill;
 
 /// Acknowledged writes before the backup begins.
 const LEDGER_BASELINE: usize = 20;
-/// Ledger writes per second.
-const LEDGER_RATE: u32 = 5;
 /// The fresh store must be Ready within this time.
 const READY_WITHIN: Duration = Duration::from_secs(240);
 
@@ -101,25 +100,24 @@ fn server(store: &Store) -> impl Fn(mongodb::error::Error) -> ChaosError + '_ {
 
 /// The ledger of the platform, when it writes to this store.
 fn ledger_of<'a>(ctx: &'a DrillStage<'_>, store: &Store) -> Option<&'a LedgerEndpoint> {
-    ctx.platform.ledger.as_ref().filter(|l| l.store == store.name)
+    ctx.platform.ledgers.iter().find(|l| l.store == store.name)
 }
 
-fn key_prefix(ctx: &DrillStage<'_>) -> String {
-    format!("{}-drill", ctx.run_id)
+fn ledger_run<'a>(ctx: &'a DrillStage<'_>) -> LedgerRun<'a> {
+    LedgerRun {
+        platform: ctx.platform,
+        endpoints: &ctx.endpoints,
+        run_dir: &ctx.run_dir,
+        folder: "drill",
+        run_id: &ctx.run_id,
+        purpose: "drill",
+        seed: ctx.seed,
+        clock: ctx.recorder.clock(),
+    }
 }
 
 fn start_ledger(ctx: &DrillStage<'_>, store: &Store) -> Result<Option<LedgerWriter>, ChaosError> {
-    let Some(endpoint) = ledger_of(ctx, store) else { return Ok(None) };
-    LedgerWriter::start(LedgerSpec {
-        endpoint: endpoint.clone(),
-        address: ctx.endpoint.clone(),
-        prefix: key_prefix(ctx),
-        rate: LEDGER_RATE,
-        seed: ctx.seed,
-        clock: ctx.recorder.clock(),
-        file: ctx.run_dir.join("drill").join(format!("{}.ledger.jsonl", store.name)),
-    })
-    .map(Some)
+    ledger_of(ctx, store).map(|ledger| ledger_run(ctx).start(ledger)).transpose()
 }
 
 /// Backs the source up under writes. None when the backup itself failed, which is then asserted.
@@ -181,7 +179,7 @@ impl Target {
     /// Waits for the fresh store and empties its database (an initialization may have filled it: nothing but the backup
     /// may stand in it).
     async fn ready(ctx: &DrillStage<'_>, store: &Store) -> Result<Self, ChaosError> {
-        namespace_copy::copy_store(&ctx.client, &ctx.platform.namespace, &ctx.restore_namespace, &store.stateful_set, &store.secret).await?;
+        namespace_copy::copy_store(&ctx.client, &ctx.platform.namespace, &ctx.restore_namespace, &store.stateful_set, store.secret.as_deref()).await?;
         stateful_set_ready(ctx, store).await?;
         let pod = format!("{}-0", store.stateful_set);
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -266,7 +264,7 @@ async fn restore_and_compare(ctx: &DrillStage<'_>, store: &Store, backup: &Backu
     assertions.push(judge::content(&content::compare(&backup.before, &backup.after, &restored)));
     assertions.push(compare_indexes(store, backup, &target, made).await);
     let keys = match ledger_of(ctx, store) {
-        Some(ledger) => target.store.keys(&ledger.collection, &ledger.key_field, &key_prefix(ctx)).await?,
+        Some(ledger) => target.store.keys(&ledger.collection, &ledger.key_field, &ledger_run(ctx).prefix(ledger)).await?,
         None => BTreeSet::new(),
     };
     assertions.push(judge::acknowledged(backup.history.as_ref(), backup.time, &keys));

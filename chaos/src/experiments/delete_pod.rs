@@ -37,7 +37,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(120);
 
 impl Experiment for DeletePod {
     fn selection(&self, spec: &Spec) -> String {
-        format!("one ready pod of {}, drawn from the pods sorted by node and name", spec.target.workload)
+        format!("one ready pod of {}, drawn from the pods sorted by node and name", targets::described(&spec.target))
     }
 
     fn plan(&self, view: &ClusterView, spec: &Spec, seed: u64) -> Result<Plan, PlanError> {
@@ -85,19 +85,10 @@ impl Experiment for DeletePod {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster_view::sample::{SERVICE, STORE, cluster};
-    use gauntlet_fixtures::platform::Target;
+    use crate::cluster_view::sample::{self, SERVICE, STORE, cluster};
 
     fn spec(workload: &str) -> Spec {
-        Spec {
-            name: "delete".into(),
-            fault: "delete-pod".into(),
-            target: Target { workload: workload.into(), spare: vec![] },
-            hold_seconds: 0,
-            rto_seconds: 60,
-            error_budget: 0.0,
-            error_budget_outside: 0.0,
-        }
+        sample::spec("delete-pod", workload)
     }
 
     #[test]

@@ -96,7 +96,8 @@ async fn round(ctx: &FaultContext<'_>, pods: &Api<Pod>, left: Vec<PodView>, effe
 impl Experiment for DrainNode {
     fn selection(&self, spec: &Spec) -> String {
         let spare = if spec.target.spare.is_empty() { "nothing".to_owned() } else { spec.target.spare.join(", ") };
-        format!("one worker node that runs a ready pod of {} and no pod of {spare}, drawn from the nodes sorted by name", spec.target.workload)
+        let target = targets::described(&spec.target);
+        format!("one worker node that runs a ready pod of {target} and no pod of {spare}, drawn from the nodes sorted by name")
     }
 
     fn plan(&self, view: &ClusterView, spec: &Spec, seed: u64) -> Result<Plan, PlanError> {

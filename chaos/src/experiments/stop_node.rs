@@ -36,7 +36,8 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(90);
 impl Experiment for StopNode {
     fn selection(&self, spec: &Spec) -> String {
         let spare = if spec.target.spare.is_empty() { "nothing".to_owned() } else { spec.target.spare.join(", ") };
-        format!("one worker node that runs a ready pod of {} and no pod of {spare}, drawn from the nodes sorted by name", spec.target.workload)
+        let target = targets::described(&spec.target);
+        format!("one worker node that runs a ready pod of {target} and no pod of {spare}, drawn from the nodes sorted by name")
     }
 
     fn plan(&self, view: &ClusterView, spec: &Spec, seed: u64) -> Result<Plan, PlanError> {
@@ -85,24 +86,15 @@ impl Experiment for StopNode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster_view::sample::{SERVICE, STORE, cluster};
-    use gauntlet_fixtures::platform::Target;
+    use crate::cluster_view::sample::{SERVICE, STORE, cluster, spec, target};
 
     #[test]
     fn the_store_is_spared_and_the_radius_is_named() {
-        let spec = Spec {
-            name: "stop".into(),
-            fault: "stop-node".into(),
-            target: Target { workload: SERVICE.into(), spare: vec![STORE.into()] },
-            hold_seconds: 30,
-            rto_seconds: 90,
-            error_budget: 0.1,
-            error_budget_outside: 0.0,
-        };
+        let spec = Spec { target: target(SERVICE, &[STORE]), ..spec("stop-node", SERVICE) };
         let plan = StopNode.plan(&cluster(), &spec, 1).expect("plan");
         assert_eq!(plan.target.to_string(), "node/worker-2");
         assert_eq!(plan.blast_radius.pods, ["order-b", "order-c"]);
-        let both = Target { workload: SERVICE.into(), spare: vec![STORE.into(), SERVICE.into()] };
+        let both = target(SERVICE, &[STORE, SERVICE]);
         assert!(StopNode.plan(&cluster(), &Spec { target: both, ..spec }, 1).is_err());
     }
 }

@@ -51,6 +51,17 @@ impl History {
         self.writes.values().filter(|w| w.outcome == outcome).count()
     }
 
+    /// The longest time without an acknowledgement, in ms, from the last one before `from_ms` to the end of the writing. None
+    /// when nothing was acknowledged at all.
+    pub fn longest_gap(&self, from_ms: u64) -> Option<u64> {
+        let mut acked: Vec<u64> = self.writes.values().filter(|w| w.outcome == Outcome::Ok).map(|w| w.known_ms).collect();
+        acked.sort_unstable();
+        let start = acked.iter().rev().find(|ms| **ms <= from_ms).or(acked.first()).copied()?;
+        let end = self.writes.values().map(|w| w.invoked_ms).max().unwrap_or(start);
+        let points: Vec<u64> = std::iter::once(start).chain(acked.into_iter().filter(|ms| *ms > start)).chain([end]).collect();
+        points.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    }
+
     /// When the newest acknowledged write that `holds` accepts was acknowledged, in ms, no later than `by_ms`.
     pub fn newest_acknowledged(&self, by_ms: u64, holds: impl Fn(&str) -> bool) -> Option<u64> {
         let acked = self.writes.iter().filter(|(id, w)| w.outcome == Outcome::Ok && w.known_ms <= by_ms && holds(id));
@@ -131,6 +142,20 @@ mod tests {
         assert_eq!(h.attempted_by(6).len(), 3);
         assert_eq!(h.newest_acknowledged(9, |_| true), Some(5));
         assert_eq!(h.newest_acknowledged(9, |id| id != "a"), None);
+    }
+
+    #[test]
+    fn the_longest_gap_is_from_the_last_write_before_to_the_end_of_writing() {
+        let acked = |times: &[u64], tried: u64| {
+            let lines = times.iter().flat_map(|t| [entry(t - 1, &format!("k{t}"), Outcome::Invoke), entry(*t, &format!("k{t}"), Outcome::Ok)]);
+            History::of(&lines.chain([entry(tried, "last", Outcome::Invoke)]).collect::<Vec<_>>())
+        };
+        let history = acked(&[100, 5_000, 6_000, 9_000], 9_500);
+        assert_eq!(history.longest_gap(5_500), Some(3_000), "what was before the fault does not count");
+        assert_eq!(history.longest_gap(7_000), Some(3_000), "the gap that the fault falls into counts whole");
+        assert_eq!(history.longest_gap(0), Some(4_900));
+        assert_eq!(acked(&[100], 60_000).longest_gap(200), Some(59_900), "writes that never came back are a gap");
+        assert_eq!(History::default().longest_gap(0), None);
     }
 
     #[test]

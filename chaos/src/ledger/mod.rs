@@ -1,11 +1,13 @@
 //! Acknowledged writes, as Jepsen's set checker keeps them: invoke, then ok, fail or info; at the end the store itself is
 //! read. A timeout is info: the write may or may not be there.
 
+pub mod all;
 pub mod check;
 pub mod endpoint_client;
 pub mod final_read;
 pub mod writer;
 
+use check::{Findings, History};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a write.
@@ -20,6 +22,19 @@ pub enum Outcome {
     Fail,
     /// Not known: timeout, reset, server error.
     Info,
+}
+
+/// A ledger at the end of an experiment.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerView {
+    /// The store that it is judged by, by its name in platform.yaml.
+    pub store: String,
+    /// What was written.
+    pub history: History,
+    /// The comparison with the final read; the error says why there was none.
+    pub final_read: Option<Result<Findings, String>>,
+    /// The ledger's file, relative to the run's folder.
+    pub file: String,
 }
 
 /// One line of a ledger file.

@@ -1,26 +1,19 @@
 //! A drain against an API server that refuses evictions beyond the budget, and against one that does not.
 
 use super::fake_api::{Shared, State, shop, start};
+use crate::cluster_view::sample;
 use crate::cluster_watch::ClusterWatch;
 use crate::eviction::Evictions;
 use crate::experiment::{Effect, Experiment, FaultContext};
 use crate::experiments::drain_node::DrainNode;
 use crate::node_control::NotOurNodes;
-use gauntlet_fixtures::platform::{Experiment as Spec, Target};
+use gauntlet_fixtures::platform::Experiment as Spec;
 use gauntlet_reports::clock::Clock;
 use gauntlet_reports::recorder::Recorder;
 use tokio_util::sync::CancellationToken;
 
 fn spec(rto_seconds: u64) -> Spec {
-    Spec {
-        name: "drain".into(),
-        fault: "drain-node".into(),
-        target: Target { workload: "Deployment/order".into(), spare: vec![] },
-        hold_seconds: 0,
-        rto_seconds,
-        error_budget: 0.0,
-        error_budget_outside: 0.0,
-    }
+    Spec { rto_seconds, ..sample::spec("drain-node", sample::SERVICE) }
 }
 
 /// Drains `worker-2` of the shop.

@@ -7,6 +7,7 @@ use crate::pipeline::{Session, recovery};
 use gauntlet_chaos::stage::{self, ChaosStage};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Applies the platform's experiments, one after the other.
@@ -16,11 +17,12 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
         return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments");
     }
     let could_not = |why: String| super::could_not(&recorder, StageName::Chaos, started, why);
-    let Some(entrypoint) = chosen.platform.ledger.as_ref().map(|l| &l.entrypoint).or(chosen.platform.load.as_ref().map(|l| &l.entrypoint)) else {
+    if chosen.platform.ledgers.is_empty() && chosen.platform.load.is_none() {
         return could_not("the platform declares neither a ledger nor a load: nobody would notice a fault".into());
-    };
-    let endpoint = match super::endpoint(chosen, cluster, entrypoint) {
-        Ok(endpoint) => endpoint,
+    }
+    let endpoints = chosen.platform.ledgers.iter().map(|l| Ok((l.entrypoint.clone(), super::endpoint(chosen, cluster, &l.entrypoint)?)));
+    let endpoints = match endpoints.collect::<Result<BTreeMap<_, _>, String>>() {
+        Ok(endpoints) => endpoints,
         Err(why) => return could_not(why),
     };
     let journal = match recovery::journal(&session.ctx) {
@@ -35,7 +37,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     let report = stage::run(ChaosStage {
         client: cluster.client.clone(),
         platform: &platform,
-        endpoint,
+        endpoints,
         nodes: cluster.nodes.clone(),
         journal,
         cluster: cluster.info.name.clone(),

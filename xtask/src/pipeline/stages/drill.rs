@@ -6,6 +6,7 @@ use crate::pipeline::{Session, recovery};
 use gauntlet_chaos::drill::{self, DrillStage};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Drills every store of the platform.
@@ -15,11 +16,12 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     if platform.stores.is_empty() {
         return StageReport::not_applicable(StageName::Drill, started, "the platform declares no data store");
     }
-    let Some(ledger) = &platform.ledger else {
+    if platform.ledgers.is_empty() {
         return super::could_not(&recorder, StageName::Drill, started, "the platform declares no ledger: without acknowledged writes there is no RPO");
-    };
-    let endpoint = match super::endpoint(chosen, cluster, &ledger.entrypoint) {
-        Ok(endpoint) => endpoint,
+    }
+    let endpoints = platform.ledgers.iter().map(|l| Ok((l.entrypoint.clone(), super::endpoint(chosen, cluster, &l.entrypoint)?)));
+    let endpoints = match endpoints.collect::<Result<BTreeMap<_, _>, String>>() {
+        Ok(endpoints) => endpoints,
         Err(why) => return super::could_not(&recorder, StageName::Drill, started, why),
     };
     let journal = match recovery::journal(&session.ctx) {
@@ -29,7 +31,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     drill::run(DrillStage {
         client: cluster.client.clone(),
         platform,
-        endpoint,
+        endpoints,
         recorder,
         cluster: cluster.info.name.clone(),
         journal,
