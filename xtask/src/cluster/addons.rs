@@ -39,7 +39,7 @@ pub fn files(fixtures: &Path, own_node: bool) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// When something is refused or does not serve in time: with the cause.
-pub async fn install(client: &kube::Client, ctx: &Context, own_node: bool, step: &Step) -> Result<()> {
+pub async fn install(client: &kube::Client, ctx: &Context, own_node: bool, nodes: usize, step: &Step) -> Result<()> {
     let mut objects = Vec::new();
     for file in files(&ctx.fixtures(), own_node)? {
         objects.extend(manifest::read_objects(&file)?.iter().map(|o| o.to_json()));
@@ -47,25 +47,42 @@ pub async fn install(client: &kube::Client, ctx: &Context, own_node: bool, step:
     let (services, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|o| o["kind"] == "APIService");
     // Their progress is this step's, not the run's.
     let quiet = Recorder::in_memory(Clock::start());
-    let options = ApplyOptions::default();
     step.says(format!("applying {} objects", rest.len()));
-    apply::apply(client, &rest, "kube-system", &options, &quiet).await?;
+    apply::apply(client, &rest, "kube-system", &ApplyOptions::default(), &quiet).await?;
     step.says("waiting for the add-ons to roll out");
     let goal = Goal::of(&rest, "kube-system");
+    let serving = services.iter().map(|service| serve(client, service, &goal, nodes, &quiet, step));
+    let (rolled_out, serving) = tokio::join!(roll_out(client, &goal, &quiet), futures::future::try_join_all(serving));
+    rolled_out?;
+    serving.map(drop)
+}
+
+async fn roll_out(client: &kube::Client, goal: &Goal, quiet: &Recorder) -> Result<()> {
     let limits = Limits { timeout: ROLLOUT_LIMIT, look_every: Duration::from_secs(10) };
-    match rollout::wait(client, &goal, limits, &quiet, &CancellationToken::new()).await? {
-        Outcome::Finished => {}
+    match rollout::wait(client, goal, limits, quiet, &CancellationToken::new()).await? {
+        Outcome::Finished => Ok(()),
         Outcome::Stuck { causes, .. } => bail!("an add-on does not roll out: {}", causes.join("; ")),
         Outcome::Stopped => bail!("stopped"),
     }
-    apply::apply(client, &services, "kube-system", &options, &quiet).await?;
-    step.says("waiting for metrics to pass the API aggregator");
+}
+
+/// Registers an aggregated API as soon as its own server is rolled out, and waits until it answers. The server bears the
+/// name of its Service.
+async fn serve(client: &kube::Client, service: &Value, add_ons: &Goal, nodes: usize, quiet: &Recorder, step: &Step) -> Result<()> {
+    let server = service["spec"]["service"]["name"].as_str().unwrap_or_default();
+    let workloads = add_ons.workloads.iter().filter(|w| w.name == server).cloned().collect();
+    roll_out(client, &Goal { workloads, ..Goal::default() }, quiet).await?;
+    apply::apply(client, std::slice::from_ref(service), "kube-system", &ApplyOptions::default(), quiet).await?;
     let limit = Duration::from_secs(60);
-    let resource = health::wait_aggregated(client, "/apis/metrics.k8s.io/v1beta1/nodes", 3, limit);
-    let custom = health::wait_aggregated(client, "/apis/custom.metrics.k8s.io/v1beta1", 0, limit);
-    let (resource, custom) = tokio::join!(resource, custom);
-    resource?;
-    custom
+    let group = service["spec"]["group"].as_str().unwrap_or_default();
+    let version = service["spec"]["version"].as_str().unwrap_or_default();
+    if group == "metrics.k8s.io" {
+        health::nodes_ready(client, nodes, limit).await?;
+        health::wait_aggregated(client, &format!("/apis/{group}/{version}/nodes"), nodes, limit).await?;
+        step.says(format!("{nodes} nodes Ready, and resource metrics pass the API aggregator"));
+        return Ok(());
+    }
+    health::wait_aggregated(client, &format!("/apis/{group}/{version}"), 0, limit).await
 }
 
 /// Settings of the add-ons that bear on measured times: name to value, read from their manifests.

@@ -75,7 +75,7 @@ impl KindProvider {
         };
         let client = client(&self.ctx.cache).await?;
         let add_ons = async {
-            if state.complete { Ok(()) } else { addons::install(&client, &self.ctx, provisioned.node_image.own, &step).await }
+            if state.complete { Ok(()) } else { addons::install(&client, &self.ctx, provisioned.node_image.own, NODES, &step).await }
         };
         // An add-on that is not baked into the node image is among what is loaded: it then waits for it, and retries.
         let (loaded, installed) = tokio::join!(load_images::load(NAME, &provisioned.loaded, &state.loaded, &self.ctx.cache, &step), add_ons);
