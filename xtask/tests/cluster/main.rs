@@ -5,4 +5,5 @@
 mod defects;
 mod killed;
 mod network_policy;
+mod sixth;
 mod suite;
