@@ -1,22 +1,34 @@
 //! Makes a warm cluster as good as new: what runs left behind goes, and nothing else.
 
 use super::health;
-use crate::deploy::apply::RUN_LABEL;
+use crate::deploy::apply::{PLATFORM_LABEL, RUN_LABEL};
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Deletes the namespaces of earlier runs (by our label) and waits until they are gone; makes every node schedulable.
+/// Deletes the namespaces of all earlier runs (by our label) and waits until they are gone; makes every node schedulable.
 /// Gives the names of the namespaces that were removed.
 ///
 /// # Errors
 /// When a namespace does not go away within the limit, or the API server does not answer.
 pub async fn clean(client: &kube::Client, limit: Duration) -> Result<Vec<String>> {
     uncordon(client).await?;
+    remove(client, RUN_LABEL, limit).await
+}
+
+/// Deletes the namespaces that one run made for one platform, and waits until they are gone.
+///
+/// # Errors
+/// As [`clean`].
+pub async fn remove_platform(client: &kube::Client, run_id: &str, platform: &str, limit: Duration) -> Result<Vec<String>> {
+    remove(client, &format!("{RUN_LABEL}={run_id},{PLATFORM_LABEL}={platform}"), limit).await
+}
+
+async fn remove(client: &kube::Client, labels: &str, limit: Duration) -> Result<Vec<String>> {
     let namespaces = Api::<Namespace>::all(client.clone());
-    let ours = ListParams::default().labels(RUN_LABEL);
+    let ours = ListParams::default().labels(labels);
     let names: Vec<String> = namespaces.list(&ours).await?.items.into_iter().filter_map(|n| n.metadata.name).collect();
     for name in &names {
         // A pod on a clean cluster has nothing to save: its grace period would only be waited for.

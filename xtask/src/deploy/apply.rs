@@ -15,6 +15,9 @@ use tokio::time::Instant;
 /// The label that names the run on the namespaces that the suite deploys to. Platform objects are never changed.
 pub const RUN_LABEL: &str = "gauntlet.dev/run";
 
+/// The label that names the platform on the same namespaces.
+pub const PLATFORM_LABEL: &str = "gauntlet.dev/platform";
+
 /// Where an object stands in its source, such as `deployment.yaml:12`.
 pub type Locate = Arc<dyn Fn(&ObjectRef) -> Option<String> + Send + Sync>;
 
@@ -25,8 +28,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// The owner of the applied fields.
     pub field_manager: String,
-    /// The run, for [`RUN_LABEL`]. `None`: namespaces are not labelled.
-    pub run_id: Option<String>,
+    /// The run and the platform, for [`RUN_LABEL`] and [`PLATFORM_LABEL`]. `None`: namespaces are not labelled.
+    pub run: Option<(String, String)>,
     /// How long errors that pass by themselves are waited out, per object.
     pub patience: Patience,
     /// Names the source of an object in errors.
@@ -35,7 +38,7 @@ pub struct ApplyOptions {
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        ApplyOptions { dry_run: false, field_manager: "gauntlet".into(), run_id: None, patience: Patience::default(), locate: None }
+        ApplyOptions { dry_run: false, field_manager: "gauntlet".into(), run: None, patience: Patience::default(), locate: None }
     }
 }
 
@@ -108,8 +111,9 @@ pub async fn apply(client: &Client, objects: &[Value], namespace: &str, options:
     let mut applied = Vec::with_capacity(planned.len());
     let count = planned.len();
     for (object, mut body) in planned {
-        if let (true, Some(run)) = (object.kind == "Namespace", &options.run_id) {
+        if let (true, Some((run, platform))) = (object.kind == "Namespace", &options.run) {
             body["metadata"]["labels"][RUN_LABEL] = json!(run);
+            body["metadata"]["labels"][PLATFORM_LABEL] = json!(platform);
         }
         let place = options.locate.as_ref().and_then(|l| l(&object)).map(|at| format!(" ({at})")).unwrap_or_default();
         let on_retry = |why: &str| recorder.progress(format!("apply {object} again: {why}"));

@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 fn quick() -> ApplyOptions {
     let patience = Patience { limit: Duration::from_millis(400), first_pause: Duration::from_millis(5), longest_pause: Duration::from_millis(20) };
-    ApplyOptions { patience, run_id: Some("run-1".into()), ..ApplyOptions::default() }
+    ApplyOptions { patience, run: Some(("run-1".into(), "globeco".into())), ..ApplyOptions::default() }
 }
 
 fn recorder() -> Recorder {

@@ -131,7 +131,7 @@ async fn apply_all(stage: &DeployStage<'_>) -> Assertion {
             Err(error) => return Assertion::inconclusive(id, expected, format!("make the TLS secrets of the entry points: {error:#}")),
         }
     }
-    let options = ApplyOptions { run_id: Some(stage.run_id.clone()), locate: stage.locate.clone(), ..ApplyOptions::default() };
+    let options = ApplyOptions { run: Some((stage.run_id.clone(), stage.platform.name.clone())), locate: stage.locate.clone(), ..ApplyOptions::default() };
     match apply(&stage.client, &objects, namespace, &options, &stage.recorder).await {
         Ok(applied) => Assertion::pass(id, expected, format!("{} objects, the suite's own included", applied.len())),
         Err(error) if error.is_cluster_fault() => Assertion::inconclusive(id, expected, error.to_string()),

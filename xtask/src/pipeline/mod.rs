@@ -2,6 +2,7 @@
 
 pub mod consent;
 pub mod dry_run;
+pub mod gates;
 pub mod interrupt;
 pub mod options;
 pub mod platforms;
@@ -18,13 +19,14 @@ use crate::machine::{self, Facts};
 use crate::provision::cache::Cache;
 use crate::provision::context::Context;
 use anyhow::{Context as _, Result};
+use gates::Gates;
+use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_reports::clock::Clock;
 use gauntlet_reports::event::EventKind;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::render::{self, live};
 use gauntlet_reports::run::{PlatformReport, Run, StageName, StageReport};
 use gauntlet_reports::verdict::Verdict;
-use gauntlet_fixtures::platform::LoadedPlatform;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -92,15 +94,19 @@ impl Session {
                 (None, format!("no cluster: {error:#}"))
             }
         };
-        let mut reports = Vec::new();
-        for (chosen, policies) in chosen.iter().zip(policies) {
-            let mut stages: Vec<StageReport> = policies.into_iter().collect();
-            match &cluster {
-                Some(cluster) => stages.extend(self.on_cluster(chosen, cluster).await),
-                None => stages.extend(self.cluster_stages().map(|name| self.could_not(chosen, name, &why))),
+        let gates = Gates::default();
+        let platforms = chosen.iter().zip(policies).map(|(chosen, policies)| {
+            let (gates, cluster, why) = (&gates, &cluster, &why);
+            async move {
+                let mut stages: Vec<StageReport> = policies.into_iter().collect();
+                match cluster {
+                    Some(cluster) => stages.extend(self.in_a_lane(chosen, cluster, gates).await),
+                    None => stages.extend(self.cluster_stages().map(|name| self.could_not(chosen, name, why))),
+                }
+                PlatformReport::judge(&chosen.platform.name, stages)
             }
-            reports.push(PlatformReport::judge(&chosen.platform.name, stages));
-        }
+        });
+        let reports = futures::future::join_all(platforms).await;
         let verdict = Verdict::of(reports.iter().map(|p| p.verdict));
         Ok(Run {
             run_id: self.options.run_id.clone(),
@@ -146,7 +152,19 @@ impl Session {
         }
     }
 
-    async fn on_cluster(&self, chosen: &LoadedPlatform, cluster: &Cluster) -> Vec<StageReport> {
+    async fn in_a_lane(&self, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates) -> Vec<StageReport> {
+        let _lane = gates.lane().await;
+        let reports = self.on_cluster(chosen, cluster, gates).await;
+        if !self.options.args.keep && self.options.args.context.is_none() {
+            self.ctx.recorder.progress(format!("removing the platform {}", chosen.platform.name));
+            if let Err(error) = cleaning::remove_platform(&cluster.client, &self.options.run_id, &chosen.platform.name, Duration::from_secs(90)).await {
+                self.recorder.emit(EventKind::Note { message: format!("the platform {} was not removed; the next run does it: {error:#}", chosen.platform.name) });
+            }
+        }
+        reports
+    }
+
+    async fn on_cluster(&self, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates) -> Vec<StageReport> {
         let mut reports = Vec::new();
         let mut blocked: Option<String> = None;
         for name in self.cluster_stages() {
@@ -154,19 +172,13 @@ impl Session {
                 reports.push(self.could_not(chosen, name, why));
                 continue;
             }
-            let report = self.ended(chosen, stages::run(self, chosen, cluster, name).await);
+            let report = self.ended(chosen, stages::run(self, chosen, cluster, gates, name).await);
             if name == StageName::Deploy && report.verdict == Verdict::Fail {
                 blocked = Some("the platform was not deployed as declared".to_owned());
             } else if name == StageName::Deploy && report.verdict == Verdict::Inconclusive {
                 blocked = Some(format!("the deployment could not be judged: {}", report.reason));
             }
             reports.push(report);
-        }
-        if !self.options.args.keep && self.options.args.context.is_none() {
-            self.ctx.recorder.progress("removing the platform");
-            if let Err(error) = cleaning::clean(&cluster.client, Duration::from_secs(90)).await {
-                self.recorder.emit(EventKind::Note { message: format!("the platform was not removed; the next run does it: {error:#}") });
-            }
         }
         reports
     }

@@ -8,6 +8,7 @@ pub mod load;
 pub mod policies;
 
 use super::Session;
+use super::gates::Gates;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use crate::cluster::Cluster;
 use gauntlet_fixtures::endpoint::Endpoint;
@@ -16,8 +17,16 @@ use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
 
 /// Runs one stage that needs a cluster.
-pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, name: StageName) -> StageReport {
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates, name: StageName) -> StageReport {
     let recorder = session.recorder.scoped(&chosen.platform.name, name);
+    // Chaos passes its gates by itself: some of its faults need the nodes alone.
+    let _pass = match name {
+        StageName::Chaos => None,
+        name => tokio::select! {
+            pass = gates.stage(name) => Some(pass),
+            () = session.stop.cancelled() => None,
+        },
+    };
     let started = recorder.clock().now_ms();
     recorder.emit(EventKind::StageStarted { expected_ms: expected_ms(session, chosen, name) });
     if session.stop.is_cancelled() {
@@ -26,7 +35,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     match name {
         StageName::Deploy => deploy::run(session, chosen, cluster, recorder).await,
         StageName::Load => load::run(session, chosen, cluster, recorder).await,
-        StageName::Chaos => chaos::run(session, chosen, cluster, recorder).await,
+        StageName::Chaos => chaos::run(session, chosen, cluster, gates, recorder).await,
         StageName::Drill => drill::run(session, chosen, cluster, recorder).await,
         StageName::Soak if chosen.platform.websockets.is_empty() => {
             StageReport::not_applicable(name, started, "the platform declares no WebSocket endpoint")
