@@ -1,10 +1,12 @@
 //! `cargo xtask deploy`: one platform to one environment, with the flags of the guides' deploy script.
 
+use crate::cluster::kind::KindProvider;
 use crate::deploy::apply::{ApplyOptions, apply};
 use crate::deploy::rewrite;
 use crate::deploy::rollout::Limits;
 use crate::procedures::configuration;
 use crate::procedures::safe_deploy::{self, Deployed, SafeDeploy};
+use crate::provision::needed::Needed;
 use anyhow::{Context, bail};
 use clap::Args;
 use gauntlet_fixtures::platform::Platform;
@@ -189,6 +191,11 @@ pub async fn from_command_line(args: &DeployArgs, ctx: &crate::provision::contex
         Some(client) if client.apiserver_version().await.is_ok() => Some(client),
         _ => None,
     };
+    if client.is_some() && !args.dry_run {
+        let needed = Needed::of(&ctx.fixtures(), std::slice::from_ref(&chosen))?;
+        let facts = crate::machine::Facts::gather(&ctx.cache).await;
+        KindProvider { ctx: ctx.clone(), facts, needed }.load().await.context("failed to give the cluster the platform's images")?;
+    }
     let context = DeployContext {
         own_cluster: client.is_some(),
         client,

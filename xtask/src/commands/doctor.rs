@@ -1,7 +1,9 @@
 //! `cargo xtask doctor`: what the machine has, what is missing, what verify would do about it.
 
 use crate::machine::{Engine, Facts};
+use crate::pipeline::platforms;
 use crate::provision::context::Context;
+use crate::provision::needed::Needed;
 use crate::provision::plan::{Action, Reach, plan};
 use anyhow::Result;
 use serde::Serialize;
@@ -10,6 +12,9 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask doctor\n  cargo xtask doctor --json | jq .actions")]
 pub struct DoctorArgs {
+    /// What this platform needs: a name, or a folder that holds a platform.yaml. May be repeated; default: all.
+    #[arg(long, value_name = "NAME|FOLDER")]
+    platform: Vec<String>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -24,10 +29,11 @@ struct Report {
 /// Exit code 0: verify can run, provisioning what is missing. 2: a person must act first.
 ///
 /// # Errors
-/// When the list of parts cannot be read.
+/// When the list of parts or a platform cannot be read.
 pub async fn run(args: &DoctorArgs, ctx: &Context) -> Result<u8> {
     let facts = Facts::gather(&ctx.cache).await;
-    let actions = plan(ctx, &facts).await?;
+    let needed = Needed::of(&ctx.fixtures(), &platforms::choose(&ctx.fixtures(), &args.platform)?)?;
+    let actions = plan(ctx, &facts, &needed).await?;
     let stuck = actions.iter().any(|a| a.reach == Reach::Person);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&Report { facts, actions })?);

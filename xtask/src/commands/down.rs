@@ -6,6 +6,7 @@ use crate::lock::RunLock;
 use crate::machine::Facts;
 use crate::provision::context::Context;
 use crate::provision::docker::docker;
+use crate::provision::needed::Needed;
 use crate::provision::process::capture;
 use anyhow::{Context as _, Result};
 
@@ -30,7 +31,7 @@ pub async fn run(args: &DownArgs, ctx: &Context) -> Result<u8> {
     let facts = Facts::gather(&ctx.cache).await;
     let mut removed = Vec::new();
     if matches!(facts.engine, crate::machine::Engine::Answers { .. }) {
-        removed.extend(KindProvider { ctx: ctx.clone(), facts }.take_down().await?);
+        removed.extend(KindProvider { ctx: ctx.clone(), facts, needed: Needed::default() }.take_down().await?);
         removed.extend(leftovers("ps", &["-a", "-q", "--no-trunc", "--filter", "label=gauntlet=bake"], &["rm", "-f", "-v"], "container").await?);
         if args.images {
             removed.extend(leftovers("images", &["-q", "--no-trunc", "--filter", "label=gauntlet=image"], &["rmi", "-f"], "image").await?);

@@ -5,7 +5,7 @@ use crate::procedures::{configuration, revisions};
 use crate::provision::context::Context;
 use anyhow::{Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use std::path::PathBuf;
 

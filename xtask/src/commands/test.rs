@@ -4,8 +4,9 @@ use crate::cluster::kind::KindProvider;
 use crate::cluster::{BringUp, Provider as _};
 use crate::lock::RunLock;
 use crate::machine::Facts;
-use crate::pipeline::{consent, interrupt, recovery};
+use crate::pipeline::{consent, interrupt, platforms, recovery};
 use crate::provision::context::Context;
+use crate::provision::needed::Needed;
 use crate::provision::rust_binary;
 use anyhow::{Context as _, Result};
 
@@ -44,10 +45,12 @@ pub async fn run(args: &TestArgs, ctx: &Context) -> Result<u8> {
         // Compiling the tests and provisioning are one after the other: both would take every core.
         {
             let _lock = RunLock::take(ctx.cache.root(), "test")?;
+            // The tests are of every platform, and so are the images.
+            let needed = Needed::of(&ctx.fixtures(), &platforms::choose(&ctx.fixtures(), &[])?)?;
             let facts = Facts::gather(&ctx.cache).await;
-            consent::ask(&ctx, &facts, args.yes).await?;
+            consent::ask(&ctx, &facts, &needed, args.yes).await?;
             recovery::before_run(&ctx).await?;
-            let provider = KindProvider { ctx: ctx.clone(), facts };
+            let provider = KindProvider { ctx: ctx.clone(), facts, needed };
             tokio::select! {
                 () = stop.cancelled() => anyhow::bail!("interrupted"),
                 cluster = provider.bring_up(BringUp::default()) => { cluster.context("failed to bring up the cluster for the tests")?; }

@@ -2,6 +2,7 @@
 
 use crate::machine::Facts;
 use crate::provision::context::Context;
+use crate::provision::needed::Needed;
 use crate::provision::plan::{Reach, plan};
 use anyhow::{Result, bail};
 use std::io::{IsTerminal as _, Write as _};
@@ -10,11 +11,11 @@ use std::io::{IsTerminal as _, Write as _};
 ///
 /// # Errors
 /// When the answer is no.
-pub async fn ask(ctx: &Context, facts: &Facts, yes: bool) -> Result<()> {
+pub async fn ask(ctx: &Context, facts: &Facts, needed: &Needed, yes: bool) -> Result<()> {
     if yes || ctx.no_provision || !std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let system: Vec<_> = plan(ctx, facts).await?.into_iter().filter(|a| a.reach == Reach::System).collect();
+    let system: Vec<_> = plan(ctx, facts, needed).await?.into_iter().filter(|a| a.reach == Reach::System).collect();
     if system.is_empty() {
         return Ok(());
     }

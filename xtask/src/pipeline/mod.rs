@@ -18,6 +18,7 @@ use crate::lock::RunLock;
 use crate::machine::{self, Facts};
 use crate::provision::cache::Cache;
 use crate::provision::context::Context;
+use crate::provision::needed::Needed;
 use anyhow::{Context as _, Result};
 use gates::Gates;
 use gauntlet_fixtures::platform::LoadedPlatform;
@@ -85,7 +86,7 @@ pub struct Session {
 impl Session {
     async fn verify(&self, chosen: &[LoadedPlatform]) -> Result<Run> {
         // Policies need no cluster: they are judged while it comes up.
-        let (policies, cluster) = tokio::join!(self.policies(chosen), self.cluster());
+        let (policies, cluster) = tokio::join!(self.policies(chosen), self.cluster(chosen));
         let mut reason = String::new();
         let (cluster, why) = match cluster {
             Ok(cluster) => (cluster, String::new()),
@@ -132,17 +133,18 @@ impl Session {
     }
 
     /// The cluster, provisioned as far as needed. None when no stage needs one.
-    async fn cluster(&self) -> Result<Option<Cluster>> {
+    async fn cluster(&self, chosen: &[LoadedPlatform]) -> Result<Option<Cluster>> {
         if !self.options.needs_cluster() {
             return Ok(None);
         }
         let provider: Box<dyn Provider> = match &self.options.args.context {
             Some(context) => Box::new(ExistingProvider { context: context.clone(), cache: self.ctx.cache.root().to_owned() }),
             None => {
+                let needed = Needed::of(&self.ctx.fixtures(), chosen)?;
                 let facts = Facts::gather(&self.ctx.cache).await;
-                consent::ask(&self.ctx, &facts, self.options.args.yes).await?;
+                consent::ask(&self.ctx, &facts, &needed, self.options.args.yes).await?;
                 recovery::before_run(&self.ctx).await?;
-                Box::new(KindProvider { ctx: self.ctx.clone(), facts })
+                Box::new(KindProvider { ctx: self.ctx.clone(), facts, needed })
             }
         };
         let how = BringUp { fresh: self.options.args.fresh };

@@ -7,7 +7,7 @@ use crate::deploy::object::ObjectRef;
 use anyhow::{Context as _, Result};
 use gauntlet_reports::recorder::Recorder;
 use kube::api::{Api, DynamicObject, ListParams};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -59,22 +59,22 @@ fn judge(finds: &Finding, run: &Run) -> Outcome {
     let wanted = |stage: StageName, a: &Assertion| stage == finds.stage && means(&finds.assertion, &a.id);
     let text = |a: &Assertion| format!("{} {}", a.reason, a.evidence.join(" "));
     let named = |a: &Assertion| finds.cause.iter().all(|cause| text(a).to_lowercase().contains(&cause.to_lowercase()));
-    let told = |(stage, a): &&(StageName, &Assertion)| format!("{stage}/{}: {}", a.id, a.reason);
+    let told = |(stage, a): &(StageName, &Assertion)| format!("{stage}/{}: {}", a.id, a.reason);
     if let Some(hit) = failed.iter().find(|(stage, a)| wanted(*stage, a) && named(a)) {
         let consequence = |stage: StageName, a: &Assertion| wanted(stage, a) || finds.also.iter().any(|p| means(p, &format!("{stage}/{}", a.id)));
-        let false_alarms: Vec<_> = failed.iter().filter(|(stage, a)| !consequence(*stage, a)).map(|f| told(&**f)).collect();
+        let false_alarms: Vec<_> = failed.iter().filter(|(stage, a)| !consequence(*stage, a)).map(|f| told(f)).collect();
         if false_alarms.is_empty() {
-            return Outcome::Found(told(&**hit));
+            return Outcome::Found(told(hit));
         }
         return Outcome::Missed(format!("found, but other things were raised too: {}", false_alarms.join("; ")));
     }
     if let Some(other) = failed.iter().find(|(stage, a)| wanted(*stage, a)) {
-        return Outcome::Missed(format!("the assertion failed, but its cause does not name {:?}: {}", finds.cause, told(&**other)));
+        return Outcome::Missed(format!("the assertion failed, but its cause does not name {:?}: {}", finds.cause, told(other)));
     }
     if let Some((stage, a)) = all.iter().find(|(stage, a)| wanted(*stage, a) && a.verdict == Verdict::Inconclusive) {
-        return Outcome::Inconclusive(told(&&(*stage, *a)));
+        return Outcome::Inconclusive(told(&(*stage, *a)));
     }
-    let others: Vec<_> = failed.iter().map(|f| told(&**f)).collect();
+    let others: Vec<_> = failed.iter().map(|f| told(f)).collect();
     if others.is_empty() {
         let undecided = run.platforms.iter().flat_map(|p| &p.stages).find(|s| s.verdict == Verdict::Inconclusive);
         return match undecided {
