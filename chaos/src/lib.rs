@@ -10,7 +10,6 @@ pub mod client_view;
 pub mod cluster_view;
 pub mod cluster_watch;
 pub mod drill;
-pub mod drills;
 pub mod error;
 pub mod eviction;
 pub mod experiment;
@@ -22,6 +21,7 @@ pub mod ledger;
 pub mod node_control;
 pub mod plan;
 pub mod pod_exec;
+pub mod port_forward;
 pub mod rebalance;
 pub mod recover;
 pub mod registry;
@@ -29,6 +29,7 @@ pub mod snapshot;
 pub mod stage;
 pub mod steady_state;
 pub mod store;
+pub mod stores;
 pub mod targets;
 
 #[cfg(test)]

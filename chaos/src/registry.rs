@@ -39,9 +39,14 @@ pub const EXPERIMENTS: &[Entry] = &[
 impl Entry {
     /// The manual page: the doc comment of the experiment's file.
     pub fn manual(&self) -> String {
-        let lines = self.source.lines().map_while(|l| l.strip_prefix("//!"));
-        lines.map(|l| l.strip_prefix(' ').unwrap_or(l)).collect::<Vec<_>>().join("\n")
+        manual(self.source)
     }
+}
+
+/// The doc comment at the head of a file.
+pub fn manual(source: &str) -> String {
+    let lines = source.lines().map_while(|l| l.strip_prefix("//!"));
+    lines.map(|l| l.strip_prefix(' ').unwrap_or(l)).collect::<Vec<_>>().join("\n")
 }
 
 /// The experiment of a fault.

@@ -1,211 +1,233 @@
-//! The way to a data store that is inside the cluster: a forwarded port on 127.0.0.1, and the driver on it.
+//! A data store as experiments and drills see it: what an engine must know, and the way to a store in the cluster.
 
+use crate::drill::archive::Archive;
+use crate::drill::backup_dir::container_of;
+use crate::drill::content::Content;
+use crate::drill::extras::Extra;
 use crate::error::ChaosError;
-use futures::TryStreamExt;
+use crate::pod_exec::Container;
+use futures::future::BoxFuture;
 use gauntlet_fixtures::platform::Store;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::ListParams;
+use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
-use mongodb::bson::{Bson, RawDocumentBuf, doc};
-use mongodb::options::{AuthMechanism, ClientOptions, Credential, ServerAddress};
+use serde_json::Value;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
-/// A port of a pod on 127.0.0.1. Each connection is forwarded on its own, so that a broken one does not take the others
-/// with it. Dropping it closes the port.
-pub struct PortForward {
-    /// Where it listens.
-    pub address: SocketAddr,
-    task: JoinHandle<()>,
+/// What an engine calls its things, in the singular: `table` and `row`, `topic` and `record`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// What holds records.
+    pub collection: &'static str,
+    /// A record.
+    pub record: &'static str,
 }
 
-impl PortForward {
-    /// Opens a free port of 127.0.0.1 and forwards its connections to the pod.
+/// Damage that is done to a copy of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// A few bits are changed inside a record.
+    Flipped,
+    /// Its end is cut off.
+    Truncated,
+    /// Its files are empty.
+    Emptied,
+}
+
+/// What the restore of a damaged backup must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MustShow {
+    /// The restore refuses it: the backup carries checksums.
+    Refused,
+    /// The restore refuses it, or the comparison of content notices it.
+    RefusedOrNoticed,
+}
+
+/// What an engine knows. One file in `stores/`, one row in [`stores::ENGINES`](crate::stores::ENGINES).
+pub trait Engine: Send + Sync {
+    /// What it calls its things.
+    fn words(&self) -> Words;
+
+    /// Opens the store in pod 0.
+    fn open<'a>(&'a self, place: &'a Place<'a>) -> BoxFuture<'a, Result<Box<dyn DataStore>, ChaosError>>;
+
+    /// Whether the store is whole: all of its pods do what they are there for. Says what was seen, or what is missing.
+    fn whole<'a>(&'a self, place: &'a Place<'a>) -> BoxFuture<'a, Result<String, String>>;
+
+    /// The pause between two questions whether it is whole.
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    /// Other workloads that the store needs beside it in a namespace of its own, `Kind/name`.
+    fn companions(&self, _store: &Store) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Changes the store's StatefulSet before it is copied into a namespace of its own.
+    fn adapt(&self, _stateful_set: &mut Value) {}
+
+    /// The collections that a backup holds, where the engine can tell without restoring it.
     ///
     /// # Errors
-    /// When no port can be opened. Whether the pod answers shows on the connections.
-    pub async fn open(client: &Client, namespace: &str, pod: &str, port: u16) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-        let pod = pod.to_owned();
-        let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((mut inbound, _)) = listener.accept().await {
-                let (pods, pod) = (pods.clone(), pod.clone());
-                connections.spawn(async move {
-                    let forwarded = pods.portforward(&pod, &[port]).await;
-                    let Ok(mut forwarded) = forwarded.inspect_err(|e| tracing::debug!(error = %e, pod, "forward a port")) else { return };
-                    if let Some(mut outbound) = forwarded.take_stream(port) {
-                        let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
-                    }
-                    forwarded.abort();
-                });
-                while connections.try_join_next().is_some() {}
-            }
-        });
-        Ok(PortForward { address, task })
+    /// When the backup describes them in a way that cannot be read.
+    fn in_backup(&self, _archive: &Archive) -> Result<Option<BTreeSet<String>>, ChaosError> {
+        Ok(None)
     }
+
+    /// Changes bits inside a record of a backup. None when it holds nothing to damage.
+    fn flip(&self, archive: &Archive) -> Option<Archive>;
+
+    /// Cuts a backup short. None when it holds nothing to cut.
+    fn truncate(&self, archive: &Archive) -> Option<Archive>;
+
+    /// What restoring a damaged backup must show.
+    fn must_show(&self, damage: Damage) -> MustShow;
 }
 
-impl Drop for PortForward {
-    fn drop(&mut self) {
-        self.task.abort();
+/// An open store.
+pub trait DataStore: Send + Sync {
+    /// Everything that it holds, as counts and hashes.
+    fn content(&self) -> BoxFuture<'_, Result<Content, ChaosError>>;
+
+    /// The keys of a ledger that are in the store.
+    fn keys<'a>(&'a self, collection: &'a str, key_field: &'a str, prefix: &'a str) -> BoxFuture<'a, Result<BTreeSet<String>, ChaosError>>;
+
+    /// Writes a record of its own, reads it back, and takes it away again. `name` is unique in the run.
+    fn probe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ChaosError>>;
+
+    /// Removes everything. Only ever called on a restored copy.
+    fn empty(&self) -> BoxFuture<'_, Result<(), ChaosError>>;
+
+    /// What a backup must bring back beside records, such as indexes.
+    fn extras(&self) -> BoxFuture<'_, Result<Vec<Extra>, ChaosError>>;
+
+    /// Does what the backup describes but the restore command leaves out.
+    fn complete<'a>(&'a self, _archive: &'a Archive) -> BoxFuture<'a, Result<(), ChaosError>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
 /// User and password of a store.
 #[derive(Clone)]
 pub struct Login {
-    /// The user.
+    /// The user; empty: the engine has none.
     pub user: String,
     /// The password.
     pub password: String,
 }
 
-impl Login {
-    /// Reads it from the Secret that platform.yaml names. None when it names none: the store asks for no login.
+/// Where a store runs: the platform's namespace, or the one of its restored copy.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The cluster.
+    pub client: &'a Client,
+    /// The namespace.
+    pub namespace: &'a str,
+    /// The store.
+    pub store: &'a Store,
+}
+
+/// A pod of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StorePod {
+    /// Its name.
+    pub name: String,
+    /// Its address; empty while it has none.
+    pub ip: String,
+}
+
+/// A workload of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreWorkload {
+    /// `spec.replicas`.
+    pub desired: usize,
+    /// Its pods that are not on their way out, by name.
+    pub pods: Vec<StorePod>,
+}
+
+/// `Kind/name`, or the name of a StatefulSet.
+pub fn kind_and_name(workload: &str) -> (&str, &str) {
+    workload.split_once('/').unwrap_or(("StatefulSet", workload))
+}
+
+impl<'a> Place<'a> {
+    /// An error of this store.
+    pub fn wrong(&self, cause: impl Into<String>) -> ChaosError {
+        ChaosError::Store { store: self.store.name.clone(), cause: cause.into() }
+    }
+
+    /// An option of platform.yaml.
+    pub fn option(&self, name: &str) -> Option<&'a str> {
+        self.store.options.get(name).map(String::as_str)
+    }
+
+    /// The pod that is read, backed up and restored.
+    pub fn pod(&self) -> String {
+        format!("{}-0", self.store.stateful_set)
+    }
+
+    /// The login that platform.yaml describes. None when it names no Secret: the store asks for none.
     ///
     /// # Errors
     /// When the Secret or one of its keys is missing.
-    pub async fn read(client: &Client, namespace: &str, store: &Store) -> Result<Option<Self>, ChaosError> {
-        let Some(secret) = &store.secret else { return Ok(None) };
-        let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    pub async fn login(&self) -> Result<Option<Login>, ChaosError> {
+        let Some(secret) = &self.store.secret else { return Ok(None) };
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), self.namespace);
         let data = secrets.get(secret).await.map_err(ChaosError::kubernetes(format!("read secret {secret}")))?.data.unwrap_or_default();
-        let key = |key: &Option<String>| {
+        let value = |key: &Option<String>| {
             let Some(key) = key else { return Ok(String::new()) };
-            let bytes = data.get(key).ok_or_else(|| ChaosError::Store {
-                store: store.name.clone(),
-                cause: format!("Secret {secret} has no key {key}"),
-            })?;
+            let bytes = data.get(key).ok_or_else(|| self.wrong(format!("Secret {secret} has no key {key}")))?;
             Ok::<_, ChaosError>(String::from_utf8_lossy(&bytes.0).trim_end_matches('\n').to_owned())
         };
-        let user = store.username.clone().map_or_else(|| key(&store.username_key), Ok)?;
-        Ok(Some(Login { user, password: key(&store.password_key)? }))
+        let user = self.store.username.clone().map_or_else(|| value(&self.store.username_key), Ok)?;
+        Ok(Some(Login { user, password: value(&self.store.password_key)? }))
     }
-}
 
-/// How a MongoDB-wire server may want its logins, in the order in which they are tried: the protocol's own first; PLAIN is
-/// what FerretDB takes, which hands the login to its PostgreSQL.
-fn credentials(login: &Login) -> Vec<Credential> {
-    let credential = |mechanism: AuthMechanism, source: &str| {
-        Credential::builder()
-            .username(login.user.clone())
-            .password(login.password.clone())
-            .source(source.to_owned())
-            .mechanism(mechanism)
-            .build()
-    };
-    vec![
-        credential(AuthMechanism::ScramSha256, "admin"),
-        credential(AuthMechanism::ScramSha1, "admin"),
-        credential(AuthMechanism::Plain, "$external"),
-    ]
-}
-
-/// A MongoDB-wire store of a platform, or its restored copy.
-pub struct MongoStore {
-    name: String,
-    /// The platform's database in it.
-    pub database: mongodb::Database,
-    _forward: PortForward,
-}
-
-impl MongoStore {
-    /// Connects to the first pod of the store's StatefulSet.
+    /// The container of a pod that serves a port.
     ///
     /// # Errors
-    /// When no login is accepted; says what each answered.
-    pub async fn open(client: &Client, namespace: &str, store: &Store) -> Result<Self, ChaosError> {
-        let wrong = |cause: String| ChaosError::Store { store: store.name.clone(), cause };
-        let login = Login::read(client, namespace, store).await?;
-        let login = login.ok_or_else(|| wrong("platform.yaml names no Secret with its login".into()))?;
-        let pod = format!("{}-0", store.stateful_set);
-        let forward = PortForward::open(client, namespace, &pod, store.port).await.map_err(|e| wrong(e.to_string()))?;
-        let mut answers = Vec::new();
-        for credential in credentials(&login) {
-            let mechanism = credential.mechanism.clone();
-            match connect(forward.address, credential, &store.database).await {
-                Ok(database) => return Ok(MongoStore { name: store.name.clone(), database, _forward: forward }),
-                Err(error) => answers.push(format!("{mechanism:?}: {error}")),
-            }
-        }
-        Err(wrong(answers.join("; ")))
+    /// When the pod is not there.
+    pub async fn container(&self, pod: &str, port: u16) -> Result<Container, ChaosError> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        let live = pods.get(pod).await.map_err(ChaosError::kubernetes(format!("read pod {pod}")))?;
+        let found = container_of(&live, port).ok_or_else(|| self.wrong(format!("pod {pod} has no container")))?;
+        Ok(Container { pods, pod: pod.to_owned(), container: found.name.clone() })
     }
 
-    fn wrong(&self) -> impl Fn(mongodb::error::Error) -> ChaosError + '_ {
-        |error| ChaosError::Store { store: self.name.clone(), cause: error.to_string() }
-    }
-
-    /// Collections of the database, without the server's own.
+    /// A workload of the store, `Kind/name` or the name of a StatefulSet, with its pods.
     ///
     /// # Errors
-    /// When the server does not answer.
-    pub async fn collections(&self) -> Result<BTreeSet<String>, ChaosError> {
-        let names = self.database.list_collection_names().await.map_err(self.wrong())?;
-        Ok(names.into_iter().filter(|n| !n.starts_with("system.")).collect())
-    }
-
-    /// Every document of a collection, as BSON bytes.
-    ///
-    /// # Errors
-    /// When the server does not answer.
-    pub async fn documents(&self, collection: &str) -> Result<Vec<RawDocumentBuf>, ChaosError> {
-        let cursor = self.database.collection::<RawDocumentBuf>(collection).find(doc! {}).await.map_err(self.wrong())?;
-        cursor.try_collect().await.map_err(self.wrong())
-    }
-
-    /// The keys of a ledger that are in the store.
-    ///
-    /// # Errors
-    /// When the server does not answer.
-    pub async fn keys(&self, collection: &str, field: &str, prefix: &str) -> Result<BTreeSet<String>, ChaosError> {
-        let projection = doc! { field: 1 };
-        let collection = self.database.collection::<mongodb::bson::Document>(collection);
-        let cursor = collection.find(doc! {}).projection(projection).await.map_err(self.wrong())?;
-        let documents: Vec<_> = cursor.try_collect().await.map_err(self.wrong())?;
-        // Filtered here: what a server makes of a regular expression is not what is being tested.
-        let keys = documents.iter().filter_map(|d| value_at(d, field)).filter(|k| k.starts_with(prefix));
-        Ok(keys.map(str::to_owned).collect())
-    }
-}
-
-/// The text at a field path with dots.
-fn value_at<'a>(document: &'a mongodb::bson::Document, path: &str) -> Option<&'a str> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
-    match (document.get(first)?, rest) {
-        (Bson::String(text), None) => Some(text),
-        (Bson::Document(inner), Some(rest)) => value_at(inner, rest),
-        _ => None,
-    }
-}
-
-async fn connect(address: SocketAddr, credential: Credential, database: &str) -> Result<mongodb::Database, mongodb::error::Error> {
-    let options = ClientOptions::builder()
-        .hosts(vec![ServerAddress::Tcp { host: address.ip().to_string(), port: Some(address.port()) }])
-        .direct_connection(true)
-        .credential(credential)
-        .connect_timeout(Duration::from_secs(5))
-        .server_selection_timeout(Duration::from_secs(10))
-        .build();
-    let database = mongodb::Client::with_options(options)?.database(database);
-    // A ping needs no login on some servers; a listing does.
-    database.list_collection_names().await?;
-    Ok(database)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_found_below_dots_and_only_texts() {
-        let document = doc! { "a": { "b": "k-1" }, "n": 3 };
-        assert_eq!(value_at(&document, "a.b"), Some("k-1"));
-        assert_eq!(value_at(&document, "a"), None);
-        assert_eq!(value_at(&document, "n"), None);
-        assert_eq!(value_at(&document, "x.y"), None);
+    /// When it does not exist.
+    pub async fn workload(&self, workload: &str) -> Result<StoreWorkload, ChaosError> {
+        let (kind, name) = kind_and_name(workload);
+        let missing = ChaosError::kubernetes(format!("read {kind} {name}"));
+        let (replicas, selector) = if kind == "Deployment" {
+            let api: Api<Deployment> = Api::namespaced(self.client.clone(), self.namespace);
+            let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
+            (spec.replicas, spec.selector)
+        } else {
+            let api: Api<StatefulSet> = Api::namespaced(self.client.clone(), self.namespace);
+            let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
+            (spec.replicas, spec.selector)
+        };
+        let selector = Selector::try_from(selector).map_err(|e| self.wrong(format!("the selector of {workload}: {e}")))?;
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
+        let all = pods.list(&ListParams::default()).await.map_err(ChaosError::kubernetes(format!("list pods of {workload}")))?;
+        let ours = all.items.into_iter().filter(|p| {
+            let labels = p.metadata.labels.clone().unwrap_or_default();
+            p.metadata.deletion_timestamp.is_none() && selector.matches(&labels)
+        });
+        let mut pods: Vec<_> = ours
+            .map(|p| StorePod {
+                name: p.metadata.name.unwrap_or_default(),
+                ip: p.status.and_then(|s| s.pod_ip).unwrap_or_default(),
+            })
+            .collect();
+        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(StoreWorkload { desired: usize::try_from(replicas.unwrap_or(1)).unwrap_or_default(), pods })
     }
 }

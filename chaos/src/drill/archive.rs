@@ -1,6 +1,5 @@
-//! A backup as files in memory, in and out of tar; and the damage that a drill must notice.
+//! A backup as files in memory, in and out of tar; and damage to it that every engine can do.
 
-use mongodb::bson::{RawBsonRef, RawDocument};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -51,10 +50,10 @@ impl Archive {
         self.files.values().map(Vec::len).sum()
     }
 
-    /// The largest file with this extension: the one with the most to lose.
-    pub fn largest(&self, extension: &str) -> Option<&str> {
-        let of_kind = self.files.iter().filter(|(path, _)| path.ends_with(extension));
-        of_kind.max_by_key(|(_, content)| content.len()).map(|(path, _)| path.as_str())
+    /// The largest file whose path satisfies a condition: the one with the most to lose.
+    pub fn largest(&self, wanted: impl Fn(&str) -> bool) -> Option<(&str, &[u8])> {
+        let of_kind = self.files.iter().filter(|(path, content)| wanted(path) && !content.is_empty());
+        of_kind.max_by_key(|(_, content)| content.len()).map(|(path, content)| (path.as_str(), content.as_slice()))
     }
 
     /// The same with one file's content exchanged.
@@ -63,87 +62,67 @@ impl Archive {
         other.files.insert(path.to_owned(), content);
         other
     }
-}
 
-/// Changes bits inside a document of a BSON dump, in a text that is not its `_id`: the structure stays readable, so that
-/// only a look at the content can notice. None when no document has such a text.
-pub fn flip_inside_a_document(dump: &[u8]) -> Option<Vec<u8>> {
-    let mut start = 0;
-    while let Some(length) = dump.get(start..start + 4) {
-        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-        let document = RawDocument::from_bytes(dump.get(start..start + length)?).ok()?;
-        if let Some(at) = text_to_flip(document) {
-            let mut damaged = dump.to_vec();
-            // 'a' becomes '`', '1' becomes '0': still one ASCII character.
-            for byte in damaged[start + at.0..start + at.1].iter_mut().take(8) {
-                *byte ^= 1;
-            }
-            return Some(damaged);
-        }
-        start += length;
+    /// The same with the largest wanted file changed. None when there is none, or the change has nothing to change.
+    pub fn changed(&self, wanted: impl Fn(&str) -> bool, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Self> {
+        let (path, content) = self.largest(wanted)?;
+        Some(self.with(path, change(content)?))
     }
-    None
-}
 
-/// Where in a document an ASCII text of its own stands, as byte offsets.
-fn text_to_flip(document: &RawDocument) -> Option<(usize, usize)> {
-    let base = document.as_bytes().as_ptr() as usize;
-    for element in document.iter() {
-        let (key, value) = element.ok()?;
-        let RawBsonRef::String(text) = value else { continue };
-        if key.as_str() != "_id" && !text.is_empty() && text.is_ascii() {
-            let at = text.as_ptr() as usize - base;
-            return Some((at, at + text.len()));
-        }
+    /// The same with every file empty.
+    pub fn emptied(&self) -> Self {
+        Archive { files: self.files.keys().map(|path| (path.clone(), Vec::new())).collect() }
     }
-    None
 }
 
-/// Cuts a dump inside of its last document. None when it holds none.
-pub fn truncate(dump: &[u8]) -> Option<Vec<u8>> {
-    // A document is at least five bytes; three are always inside of the last one.
-    (dump.len() > 8).then(|| dump[..dump.len() - 3].to_vec())
+/// Changes three bytes in the middle: what a worn disk does to a compressed file.
+pub fn flip_in_the_middle(content: &[u8]) -> Option<Vec<u8>> {
+    let at = content.len() / 2;
+    let mut damaged = content.to_vec();
+    damaged.get_mut(at..at + 3)?.iter_mut().for_each(|byte| *byte ^= 0x55);
+    Some(damaged)
+}
+
+/// The first half: what a full disk or a cut connection leaves.
+pub fn first_half(content: &[u8]) -> Option<Vec<u8>> {
+    (content.len() > 1).then(|| content[..content.len() / 2].to_vec())
+}
+
+/// Another letter for a letter, another digit for a digit; None for anything else, which may have a meaning of its own.
+pub fn other_character(byte: u8) -> Option<u8> {
+    match byte {
+        b'9' => Some(b'0'),
+        b'0'..=b'8' => Some(byte + 1),
+        b'z' | b'Z' => Some(byte - 25),
+        b'a'..=b'y' | b'A'..=b'Y' => Some(byte + 1),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{Document, doc};
-
-    fn dump(documents: &[Document]) -> Vec<u8> {
-        documents.iter().flat_map(|d| d.to_vec().expect("bson")).collect()
-    }
-
-    fn read(mut bytes: &[u8]) -> Result<Vec<Document>, mongodb::bson::error::Error> {
-        let mut all = Vec::new();
-        while !bytes.is_empty() {
-            all.push(Document::from_reader(&mut bytes)?);
-        }
-        Ok(all)
-    }
 
     #[test]
     fn what_is_packed_is_unpacked() {
         let archive = Archive { files: [("db/orders.bson".to_owned(), vec![1, 2, 3]), ("db/orders.metadata.json".to_owned(), vec![b'{'])].into() };
         let tar = archive.pack().expect("pack");
         assert_eq!(Archive::unpack(&tar).expect("unpack"), archive);
-        assert_eq!((archive.size(), archive.largest(".bson")), (4, Some("db/orders.bson")));
+        assert_eq!((archive.size(), archive.largest(|p| p.ends_with(".json"))), (4, Some(("db/orders.metadata.json", &b"{"[..]))));
         assert!(Archive::unpack(&tar[..700]).is_err(), "a cut tar is noticed");
     }
 
     #[test]
-    fn a_flip_leaves_readable_documents_that_differ_in_one_text() {
-        let documents = [doc! { "_id": "k-0", "n": 1 }, doc! { "_id": "k-1", "name": "abcdefghij" }];
-        let damaged = read(&flip_inside_a_document(&dump(&documents)).expect("flipped")).expect("readable");
-        assert_eq!(damaged[0], documents[0]);
-        assert_eq!(damaged[1], doc! { "_id": "k-1", "name": "`cbedgfiij" });
-        assert_eq!(flip_inside_a_document(&dump(&documents[..1])), None);
-    }
-
-    #[test]
-    fn a_cut_dump_is_not_readable() {
-        let documents = [doc! { "_id": "k-1", "name": "a" }];
-        assert!(read(&truncate(&dump(&documents)).expect("cut")).is_err());
-        assert_eq!(truncate(&[]), None);
+    fn damage_changes_one_file_and_no_other() {
+        let archive = Archive { files: [("a".to_owned(), vec![0; 9]), ("b".to_owned(), vec![1; 4])].into() };
+        let flipped = archive.changed(|_| true, flip_in_the_middle).expect("flipped");
+        assert_ne!(flipped.files["a"], archive.files["a"]);
+        assert_eq!((flipped.files["a"].len(), &flipped.files["b"]), (9, &archive.files["b"]));
+        assert_eq!(archive.changed(|p| p == "b", first_half).expect("cut").files["b"], [1, 1]);
+        assert_eq!(archive.changed(|p| p == "c", first_half), None);
+        assert_eq!(archive.emptied().size(), 0);
+        assert_eq!((flip_in_the_middle(&[]), first_half(&[1])), (None, None));
+        assert_eq!(b"a9z0".iter().filter_map(|b| other_character(*b)).collect::<Vec<_>>(), b"b0a1");
+        assert_eq!(other_character(b'\t'), None);
     }
 }

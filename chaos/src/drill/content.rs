@@ -1,36 +1,88 @@
 //! What a store holds, as counts and hashes that do not depend on order; and how a restore compares.
 
 use crate::snapshot::hex;
-use mongodb::bson::{RawDocument, RawDocumentBuf};
+use crate::store::Words;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// SHA-256 of a document's BSON bytes: types, values and the order of fields all count, as they do in MongoDB.
+/// SHA-256 of a record, as its engine writes it out.
 pub type Hash = [u8; 32];
 
-/// Documents by the hash of their `_id`.
-pub type Documents = BTreeMap<String, Hash>;
+/// Records by what identifies them: the hash of a key, or of the whole record where there is no key.
+pub type Records = BTreeMap<String, Hash>;
 
-/// Every collection of a database.
+/// Every collection of a store (table, topic, measurement).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Content {
-    /// Collection to documents.
-    pub collections: BTreeMap<String, Documents>,
+    /// Collection to records.
+    pub collections: BTreeMap<String, Records>,
+    /// Records that the store itself will remove, by collection: when, in ms of Unix time.
+    pub expiring: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
-/// Count and order-independent hash of a set of documents.
+impl Content {
+    /// Adds a record. The collection comes to exist with it.
+    pub fn add(&mut self, collection: &str, id: String, hash: Hash) {
+        match self.collections.get_mut(collection) {
+            Some(records) => drop(records.insert(id, hash)),
+            None => drop(self.collections.insert(collection.to_owned(), [(id, hash)].into())),
+        }
+    }
+
+    /// The ids that are gone, or may be, at a moment in Unix time.
+    fn expired(&self, unix_ms: u64) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.expiring.iter().flat_map(|(collection, ids)| ids.iter().map(move |(id, at)| (collection.as_str(), id.as_str(), *at)));
+        all.filter(move |(_, _, at)| *at <= unix_ms).map(|(collection, id, _)| (collection, id))
+    }
+}
+
+/// Takes what has expired by `unix_ms` on either side out of all of them: whether it is still there means nothing.
+pub fn without_expired(contents: [&Content; 3], unix_ms: u64) -> [Content; 3] {
+    let expired: Vec<_> = contents.iter().flat_map(|c| c.expired(unix_ms)).collect();
+    contents.map(|content| {
+        let mut content = content.clone();
+        for (collection, id) in &expired {
+            content.collections.get_mut(*collection).map(|records| records.remove(*id));
+        }
+        content
+    })
+}
+
+/// The hash of parts. Their lengths count, so that a text cannot move from one part to the next unnoticed.
+pub fn hash(parts: &[&[u8]]) -> Hash {
+    let mut sum = Sha256::new();
+    for part in parts {
+        sum.update((part.len() as u64).to_le_bytes());
+        sum.update(part);
+    }
+    sum.finalize().into()
+}
+
+/// A hash as an id: half of it is enough to tell records apart.
+pub fn id_of(hash: &Hash) -> String {
+    hex(&hash[..16])
+}
+
+/// Tells apart records that are equal in every respect: the first, the second, and so on.
+#[derive(Debug, Clone, Default)]
+pub struct Twins(HashMap<Hash, u32>);
+
+impl Twins {
+    /// The id of one more record with this hash.
+    pub fn id(&mut self, hash: &Hash) -> String {
+        let seen = self.0.entry(*hash).or_default();
+        *seen += 1;
+        format!("{}#{seen}", id_of(hash))
+    }
+}
+
+/// Count and order-independent hash of a set of records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Digest {
     /// How many.
     pub count: u64,
-    /// Sum of the hashes modulo 2^256. (A sum, not an exclusive or: two equal documents must not cancel out.)
+    /// Sum of the hashes modulo 2^256. (A sum, not an exclusive or: two equal records must not cancel out.)
     pub hash: Hash,
-}
-
-impl std::fmt::Display for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} documents, hash {}", self.count, &hex(&self.hash)[..16])
-    }
 }
 
 impl Digest {
@@ -47,42 +99,27 @@ impl Digest {
             sum
         })
     }
-}
 
-/// Hash of a document.
-pub fn hash(document: &RawDocument) -> Hash {
-    Sha256::digest(document.as_bytes()).into()
-}
-
-/// Documents of a collection as hashes. The key is the hash of `_id`, type included (the text "1" is not the number 1).
-pub fn documents<'a>(all: impl IntoIterator<Item = &'a RawDocumentBuf>) -> Documents {
-    let mut documents = Documents::new();
-    for document in all {
-        let mut id = Sha256::new();
-        if let Ok(Some(value)) = document.get("_id") {
-            let mut alone = RawDocumentBuf::new();
-            alone.append(mongodb::bson::raw::cstr!("_id"), value);
-            id.update(alone.as_bytes());
-        }
-        documents.insert(hex(&id.finalize()[..16]), hash(document));
+    /// For a person, in the engine's words.
+    pub fn describe(&self, words: Words) -> String {
+        format!("{} {}s, hash {}", self.count, words.record, &hex(&self.hash)[..16])
     }
-    documents
 }
 
-/// How a restored database differs from what the source held before and after the backup.
+/// How a restored store differs from what the source held before and after the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Differences {
-    /// Collections that the source had and the restored database has not.
+    /// Collections that the source had and the restored store has not.
     pub missing_collections: Vec<String>,
-    /// Documents that stood unchanged through the backup and are not there, by collection.
+    /// Records that stood unchanged through the backup and are not there, by collection.
     pub missing: BTreeMap<String, usize>,
-    /// Documents that are there with another content than the source ever had.
+    /// Records that are there with another content than the source ever had.
     pub altered: BTreeMap<String, usize>,
-    /// Documents that the source had neither before nor after.
+    /// Records that the source had neither before nor after.
     pub unexpected: BTreeMap<String, usize>,
     /// What stood unchanged through the backup.
     pub expected: Digest,
-    /// The same documents as restored.
+    /// The same records as restored.
     pub restored: Digest,
 }
 
@@ -94,14 +131,14 @@ impl Differences {
             && [&self.missing, &self.altered, &self.unexpected].iter().all(|m| m.is_empty())
     }
 
-    /// For a person.
-    pub fn describe(&self) -> String {
+    /// For a person, in the engine's words.
+    pub fn describe(&self, words: Words) -> String {
         let mut parts = Vec::new();
         if !self.missing_collections.is_empty() {
-            parts.push(format!("collections missing: {}", self.missing_collections.join(", ")));
+            parts.push(format!("{}s missing: {}", words.collection, self.missing_collections.join(", ")));
         }
         for (what, counts) in [("missing", &self.missing), ("altered", &self.altered), ("unexpected", &self.unexpected)] {
-            parts.extend(counts.iter().map(|(collection, n)| format!("{n} documents of {collection} {what}")));
+            parts.extend(counts.iter().map(|(collection, n)| format!("{n} {}s of {collection} {what}", words.record)));
         }
         parts.join("; ")
     }
@@ -111,12 +148,12 @@ fn count(map: &mut BTreeMap<String, usize>, collection: &str) {
     *map.entry(collection.to_owned()).or_default() += 1;
 }
 
-/// Compares. A document that was written, changed or deleted while the backup ran may be restored in either state; one
+/// Compares. A record that was written, changed or deleted while the backup ran may be restored in either state; one
 /// that stood still must be there as it was.
 pub fn compare(before: &Content, after: &Content, restored: &Content) -> Differences {
     let mut found = Differences::default();
     let (mut expected, mut actual) = (Vec::new(), Vec::new());
-    let none = Documents::new();
+    let none = Records::new();
     // Only collections that stood through the backup must be in it.
     for (name, was) in &before.collections {
         let Some(is) = after.collections.get(name) else { continue };
@@ -153,59 +190,77 @@ pub fn compare(before: &Content, after: &Content, restored: &Content) -> Differe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{Document, doc};
     use proptest::prelude::*;
 
-    fn content(collections: &[(&str, &[Document])]) -> Content {
-        let of = |all: &[Document]| {
-            let raw: Vec<_> = all.iter().map(|d| RawDocumentBuf::try_from(d).expect("raw")).collect();
-            documents(&raw)
-        };
-        Content { collections: collections.iter().map(|(n, all)| ((*n).to_owned(), of(all))).collect() }
-    }
+    const WORDS: Words = Words { collection: "table", record: "row" };
 
-    fn old() -> Document {
-        doc! { "_id": "a", "n": 1 }
+    fn content(collections: &[(&str, &[(&str, u8)])]) -> Content {
+        let mut content = Content::default();
+        for (name, records) in collections {
+            content.collections.entry((*name).to_owned()).or_default();
+            for (id, value) in *records {
+                content.add(name, (*id).to_owned(), [*value; 32]);
+            }
+        }
+        content
     }
 
     #[test]
     fn equal_is_equal_and_writes_during_the_backup_may_or_may_not_be_there() {
-        let before = content(&[("orders", &[old()])]);
-        let after = content(&[("orders", &[old(), doc! { "_id": "b" }])]);
+        let before = content(&[("orders", &[("a", 1)])]);
+        let after = content(&[("orders", &[("a", 1), ("b", 2)])]);
         assert!(compare(&before, &after, &before).none());
         assert!(compare(&before, &after, &after).none());
     }
 
     #[test]
     fn each_kind_of_difference_is_found() {
-        let before = content(&[("orders", &[old()]), ("users", &[doc! { "_id": 1 }])]);
-        let lost = compare(&before, &before, &content(&[("orders", &[]), ("users", &[doc! { "_id": 1 }])]));
+        let before = content(&[("orders", &[("a", 1)]), ("users", &[("u", 1)])]);
+        let restored = |orders: &[(&str, u8)]| compare(&before, &before, &content(&[("orders", orders), ("users", &[("u", 1)])]));
+        let lost = restored(&[]);
         assert_eq!((lost.missing.get("orders"), lost.none()), (Some(&1), false));
-        let altered = compare(&before, &before, &content(&[("orders", &[doc! { "_id": "a", "n": 2 }]), ("users", &[doc! { "_id": 1 }])]));
+        let altered = restored(&[("a", 2)]);
         assert_eq!((altered.altered.get("orders"), altered.none()), (Some(&1), false));
-        let strange = compare(&before, &before, &content(&[("orders", &[old(), doc! { "_id": "x" }]), ("users", &[doc! { "_id": 1 }])]));
+        let strange = restored(&[("a", 1), ("x", 9)]);
         assert_eq!((strange.unexpected.get("orders"), strange.none()), (Some(&1), false));
-        let forgotten = compare(&before, &before, &content(&[("orders", &[old()])]));
+        let forgotten = compare(&before, &before, &content(&[("orders", &[("a", 1)])]));
         assert_eq!(forgotten.missing_collections, ["users"]);
-        assert_eq!(forgotten.describe(), "collections missing: users; 1 documents of users missing");
+        assert_eq!(forgotten.describe(WORDS), "tables missing: users; 1 rows of users missing");
     }
 
     #[test]
     fn an_empty_collection_that_is_missing_is_found() {
-        let before = content(&[("orders", &[old()]), ("audit", &[])]);
-        assert_eq!(compare(&before, &before, &content(&[("orders", &[old()])])).missing_collections, ["audit"]);
+        let before = content(&[("orders", &[("a", 1)]), ("audit", &[])]);
+        assert_eq!(compare(&before, &before, &content(&[("orders", &[("a", 1)])])).missing_collections, ["audit"]);
     }
 
     #[test]
-    fn types_count() {
-        let of = |d: Document| documents(&[RawDocumentBuf::try_from(&d).expect("raw")]);
-        assert_ne!(of(doc! { "_id": 1i32 }), of(doc! { "_id": 1i64 }));
-        assert_ne!(of(doc! { "_id": "1" }), of(doc! { "_id": 1 }));
-        assert_ne!(of(doc! { "_id": 1, "v": 1.0 }), of(doc! { "_id": 1, "v": 1 }));
+    fn what_expires_meanwhile_is_neither_missed_nor_strange() {
+        let mut before = content(&[("db0", &[("a", 1), ("b", 2)])]);
+        before.expiring.insert("db0".into(), [("a".to_owned(), 5_000)].into());
+        let gone = content(&[("db0", &[("b", 2)])]);
+        let judge = |now| {
+            let [was, is, back] = without_expired([&before, &before, &gone], now);
+            compare(&was, &is, &back).none()
+        };
+        assert!(judge(5_000), "it expired");
+        assert!(!judge(4_999), "it had not expired yet");
+        let [was, is, back] = without_expired([&before, &gone, &before], 6_000);
+        assert!(compare(&was, &is, &back).none(), "still there though expired");
     }
 
     #[test]
-    fn two_equal_documents_do_not_cancel_out() {
+    fn parts_do_not_run_into_each_other_and_twins_are_told_apart() {
+        assert_ne!(hash(&[b"ab", b"c"]), hash(&[b"a", b"bc"]));
+        assert_eq!(hash(&[b"ab"]), hash(&[b"ab"]));
+        let mut twins = Twins::default();
+        let (first, second) = (twins.id(&[1; 32]), twins.id(&[1; 32]));
+        assert_ne!(first, second);
+        assert_ne!(twins.id(&[2; 32]), first);
+    }
+
+    #[test]
+    fn two_equal_records_do_not_cancel_out() {
         let h = [200u8; 32];
         assert_ne!(Digest::of([&h, &h]).hash, Digest::default().hash);
         assert_ne!(Digest::of([&h, &h]).hash, Digest::of([]).hash);

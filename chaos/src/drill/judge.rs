@@ -2,8 +2,10 @@
 
 use super::content::Differences;
 use crate::ledger::check::History;
+use crate::store::{Damage, MustShow, Words};
 use gauntlet_fixtures::platform::Store;
 use gauntlet_reports::run::Assertion;
+use gauntlet_reports::verdict::Verdict;
 use std::collections::BTreeSet;
 
 /// When the backup ran, on the run's clock.
@@ -21,14 +23,25 @@ fn list(items: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// Every collection that the source had through the backup is in the dump and in the restored database.
-pub fn all_collections(source: &BTreeSet<String>, dumped: &BTreeSet<String>, restored: &BTreeSet<String>) -> Assertion {
-    let expected = format!("{} collections in the backup and after the restore", source.len());
+/// It does not apply, and why.
+pub fn not_applicable(id: impl Into<String>, expected: impl Into<String>, reason: impl Into<String>) -> Assertion {
+    Assertion { verdict: Verdict::NotApplicable, ..Assertion::inconclusive(id, expected, reason) }
+}
+
+/// Every collection that the source had through the backup is in the backup (where that can be told) and in the restored
+/// store.
+pub fn all_collections(words: Words, source: &BTreeSet<String>, dumped: Option<&BTreeSet<String>>, restored: &BTreeSet<String>) -> Assertion {
+    let name = words.collection;
+    let expected = match dumped {
+        Some(_) => format!("{} {name}s in the backup and after the restore", source.len()),
+        None => format!("{} {name}s after the restore", source.len()),
+    };
     let missing = |there: &BTreeSet<String>| source.difference(there).cloned().collect::<Vec<_>>();
-    let (not_dumped, not_restored) = (missing(dumped), missing(restored));
-    let measured = format!("{} in the backup, {} restored", dumped.len(), restored.len());
+    let (not_dumped, not_restored) = (dumped.map(missing).unwrap_or_default(), missing(restored));
+    let in_backup = dumped.map_or(String::new(), |d| format!("{} in the backup, ", d.len()));
+    let measured = format!("{in_backup}{} restored", restored.len());
     let reason = if not_dumped.is_empty() {
-        format!("the backup holds {}, but the restored database does not", list(&not_restored))
+        format!("the restored store does not hold {}", list(&not_restored))
     } else {
         format!("the backup misses {}", list(&not_dumped))
     };
@@ -36,9 +49,10 @@ pub fn all_collections(source: &BTreeSet<String>, dumped: &BTreeSet<String>, res
 }
 
 /// Count and hash.
-pub fn content(found: &Differences) -> Assertion {
-    let expected = format!("{}, as they stood through the backup, and no document that the source never had", found.expected);
-    Assertion::check("drill.content", found.none(), expected, found.restored.to_string(), found.describe())
+pub fn content(words: Words, found: &Differences) -> Assertion {
+    let as_it_stood = found.expected.describe(words);
+    let expected = format!("{as_it_stood}, as they stood through the backup, and no {} that the source never had", words.record);
+    Assertion::check("drill.content", found.none(), expected, found.restored.describe(words), found.describe(words))
 }
 
 /// Acknowledged before the start ⊆ restored ⊆ attempted by the end.
@@ -107,16 +121,33 @@ pub enum Damaged {
     NotTried(String),
 }
 
-/// A damaged backup must not pass for a good one: either the restore refuses it, or the comparison notices.
-pub fn damaged(id: &str, damage: &str, came: &Damaged) -> Assertion {
-    let expected = format!("a backup with {damage} is refused or noticed");
-    match came {
-        Damaged::Refused(cause) => Assertion::pass(id, expected, format!("the restore refused it: {cause}")),
-        Damaged::Accepted(found) if !found.is_empty() => {
+/// The id of a kind of damage, and what it is, for a person.
+pub fn named(damage: Damage, words: Words) -> (&'static str, String) {
+    match damage {
+        Damage::Flipped => ("drill.corrupt_refused", format!("bits flipped inside a {}", words.record)),
+        Damage::Truncated => ("drill.truncated_refused", "its end cut off".to_owned()),
+        Damage::Emptied => ("drill.empty_refused", "empty files".to_owned()),
+    }
+}
+
+/// A damaged backup must not pass for a good one: the restore refuses it or, where nothing in the backup could tell, the
+/// comparison notices.
+pub fn damaged(damage: Damage, words: Words, must: MustShow, came: &Damaged) -> Assertion {
+    let (id, what) = named(damage, words);
+    let expected = match must {
+        MustShow::Refused => format!("a backup with {what} is refused"),
+        MustShow::RefusedOrNoticed => format!("a backup with {what} is refused or noticed"),
+    };
+    match (came, must) {
+        (Damaged::Refused(cause), _) => Assertion::pass(id, expected, format!("the restore refused it: {cause}")),
+        (Damaged::Accepted(found), MustShow::RefusedOrNoticed) if !found.is_empty() => {
             Assertion::pass(id, expected, format!("the restore accepted it, and the comparison noticed: {found}"))
         }
-        Damaged::Accepted(_) => Assertion::fail(id, expected, "restored as if it were whole", format!("nothing noticed {damage}")),
-        Damaged::NotTried(why) => Assertion::inconclusive(id, expected, why),
+        (Damaged::Accepted(found), MustShow::Refused) if !found.is_empty() => {
+            Assertion::fail(id, expected, "restored with exit code 0", format!("the checksum of the backup was not heeded; {found}"))
+        }
+        (Damaged::Accepted(_), _) => Assertion::fail(id, expected, "restored as if it were whole", format!("nothing noticed {what}")),
+        (Damaged::NotTried(why), _) => Assertion::inconclusive(id, expected, why),
     }
 }
 
@@ -127,6 +158,7 @@ mod tests {
     use crate::ledger::{Entry, Outcome};
     use gauntlet_reports::verdict::Verdict::{Fail, Inconclusive, Pass};
 
+    const WORDS: Words = Words { collection: "table", record: "row" };
     const TIME: BackupTime = BackupTime { started_ms: 100, ended_ms: 200 };
 
     fn set(keys: &[&str]) -> BTreeSet<String> {
@@ -150,9 +182,10 @@ mod tests {
     #[test]
     fn a_collection_that_is_missed_is_named() {
         let (source, less) = (set(&["audit", "orders"]), set(&["orders"]));
-        assert_eq!(all_collections(&source, &source, &source).verdict, Pass);
-        assert_eq!(all_collections(&source, &less, &less).reason, "the backup misses audit");
-        assert!(all_collections(&source, &source, &less).reason.contains("holds audit"));
+        assert_eq!(all_collections(WORDS, &source, Some(&source), &source).verdict, Pass);
+        assert_eq!(all_collections(WORDS, &source, Some(&less), &less).reason, "the backup misses audit");
+        assert_eq!(all_collections(WORDS, &source, Some(&source), &less).reason, "the restored store does not hold audit");
+        assert_eq!(all_collections(WORDS, &source, None, &less).verdict, Fail);
     }
 
     #[test]
@@ -178,17 +211,20 @@ mod tests {
         assert_eq!(rto(Ok(60_000), &store()).verdict, Pass);
         assert_eq!(rto(Ok(60_001), &store()).verdict, Fail);
         assert_eq!(rto(Err("no read".into()), &store()).verdict, Fail);
-        assert_eq!(content(&Differences::default()).verdict, Pass);
+        assert_eq!(content(WORDS, &Differences::default()).verdict, Pass);
         let off = Differences { restored: Digest { count: 1, hash: [0; 32] }, ..Default::default() };
-        assert_eq!(content(&off).verdict, Fail);
+        assert_eq!(content(WORDS, &off).verdict, Fail);
     }
 
     #[test]
     fn damage_that_nobody_notices_fails() {
-        let judge = |came| damaged("drill.corrupt_refused", "a flipped byte", &came).verdict;
-        assert_eq!(judge(Damaged::Refused("exit code 1".into())), Pass);
-        assert_eq!(judge(Damaged::Accepted("1 document altered".into())), Pass);
-        assert_eq!(judge(Damaged::Accepted(String::new())), Fail);
-        assert_eq!(judge(Damaged::NotTried("no document".into())), Inconclusive);
+        let judge = |must, came| damaged(Damage::Flipped, WORDS, must, &came).verdict;
+        let lenient = MustShow::RefusedOrNoticed;
+        assert_eq!(judge(lenient, Damaged::Refused("exit code 1".into())), Pass);
+        assert_eq!(judge(lenient, Damaged::Accepted("1 row altered".into())), Pass);
+        assert_eq!(judge(lenient, Damaged::Accepted(String::new())), Fail);
+        assert_eq!(judge(lenient, Damaged::NotTried("no row".into())), Inconclusive);
+        assert_eq!(judge(MustShow::Refused, Damaged::Refused("exit code 1".into())), Pass);
+        assert_eq!(judge(MustShow::Refused, Damaged::Accepted("1 row altered".into())), Fail);
     }
 }

@@ -3,16 +3,19 @@
 pub mod archive;
 pub mod backup_dir;
 pub mod content;
-pub mod indexes;
+pub mod extras;
+pub mod flow;
 pub mod judge;
 pub mod namespace_copy;
+pub mod target;
 
-use crate::drills::mongodb::MongodbDrill;
+use self::flow::Flow;
 use crate::error::ChaosError;
 use crate::journal::{FaultState, Journal, NewFault, Recovery};
 use crate::node_control::NotOurNodes;
 use crate::recover::{Recovered, recover_one};
-use futures::future::BoxFuture;
+use crate::store::Engine;
+use crate::stores::engine_of;
 use gauntlet_fixtures::endpoint::Endpoint;
 use gauntlet_fixtures::platform::{Platform, Store};
 use gauntlet_reports::recorder::Recorder;
@@ -50,14 +53,8 @@ pub struct DrillStage<'a> {
     pub restore_namespace: String,
 }
 
-/// One store's backup and restore. One file in `drills/`, one row in [`DRILLS`].
-pub trait Drill: Send + Sync {
-    /// Drills one store and gives its assertions. Leaves the namespace of the restore to the stage.
-    fn run<'a>(&'a self, ctx: &'a DrillStage<'a>, store: &'a Store) -> BoxFuture<'a, Vec<Assertion>>;
-}
-
-/// All drills: `engine` in platform.yaml, which is also the file in `drills/`.
-pub const DRILLS: &[(&str, &dyn Drill)] = &[("mongodb", &MongodbDrill)];
+/// What the drill of a store is for.
+const EXPECTED: &str = "the store's backup is restored and compared";
 
 /// Runs the stage. The namespace of the restore is gone when this returns, or stands in the journal.
 pub async fn run(stage: DrillStage<'_>) -> StageReport {
@@ -68,13 +65,12 @@ pub async fn run(stage: DrillStage<'_>) -> StageReport {
     }
     let mut assertions = Vec::new();
     for store in &stage.platform.stores {
-        let found = DRILLS.iter().find(|(engine, _)| *engine == store.engine);
-        let expected = "the store's backup is restored and compared";
-        let mut of_store = match found {
-            None => vec![Assertion::inconclusive("drill.known", expected, format!("no drill is known for engine {:?}", store.engine))],
-            Some((_, drill)) => {
+        let mut of_store = match (engine_of(store), flow::not_backed_up(store)) {
+            (Err(error), _) => vec![Assertion::inconclusive("drill.known", EXPECTED, format!("failed to {error}"))],
+            (Ok(_), Some(not_backed_up)) => vec![not_backed_up],
+            (Ok(engine), None) => {
                 stage.recorder.progress(format!("back up and restore {}", store.name));
-                one(&stage, *drill, store).await
+                one(&stage, engine, store).await
             }
         };
         if stage.platform.stores.len() > 1 {
@@ -88,10 +84,9 @@ pub async fn run(stage: DrillStage<'_>) -> StageReport {
     StageReport::judge(StageName::Drill, started, clock.now_ms(), assertions, summary)
 }
 
-async fn one(stage: &DrillStage<'_>, drill: &dyn Drill, store: &Store) -> Vec<Assertion> {
-    let expected = "the store's backup is restored and compared";
+async fn one(stage: &DrillStage<'_>, engine: &dyn Engine, store: &Store) -> Vec<Assertion> {
     if let Err(error) = make_way(stage).await {
-        return vec![Assertion::inconclusive("drill.prepared", expected, format!("failed to {error}"))];
+        return vec![Assertion::inconclusive("drill.prepared", EXPECTED, format!("failed to {error}"))];
     }
     let record = stage.journal.begin(NewFault {
         run_id: stage.run_id.clone(),
@@ -104,12 +99,13 @@ async fn one(stage: &DrillStage<'_>, drill: &dyn Drill, store: &Store) -> Vec<As
     });
     let record = match record {
         Ok(record) => record,
-        Err(error) => return vec![Assertion::inconclusive("drill.prepared", expected, format!("failed to write the journal: {error}"))],
+        Err(error) => return vec![Assertion::inconclusive("drill.prepared", EXPECTED, format!("failed to write the journal: {error}"))],
     };
+    let flow = Flow { stage, engine, store };
     let mut assertions = tokio::select! {
-        assertions = drill.run(stage, store) => assertions,
+        assertions = flow.run() => assertions,
         () = stage.stop.cancelled() => {
-            vec![Assertion::inconclusive("drill.finished", expected, format!("failed to {}", ChaosError::Stopped))]
+            vec![Assertion::inconclusive("drill.finished", EXPECTED, format!("failed to {}", ChaosError::Stopped))]
         }
     };
     let _ = stage.journal.mark(&record.id, FaultState::Applied);
@@ -132,29 +128,5 @@ async fn make_way(stage: &DrillStage<'_>) -> Result<(), ChaosError> {
     match crate::recover::delete_namespace(&stage.client, name, Duration::from_secs(120)).await? {
         (true, _) => Ok(()),
         (false, why) => Err(ChaosError::TimedOut { what: format!("namespace {name} to be free"), last_seen: why }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_file_is_a_drill_and_documented() {
-        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drills");
-        let files: BTreeSet<String> = std::fs::read_dir(&dir)
-            .expect("drills/")
-            .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
-            .filter_map(|name| name.strip_suffix(".rs").filter(|n| *n != "mod").map(str::to_owned))
-            .collect();
-        let rows: BTreeSet<String> = DRILLS.iter().map(|(engine, _)| (*engine).to_owned()).collect();
-        assert_eq!(files, rows, "each file in drills/ needs one row in drill/mod.rs");
-        for engine in rows {
-            let source = std::fs::read_to_string(dir.join(format!("{engine}.rs"))).expect("source");
-            for part in ["//! # What it does", "//! # Why it matters", "//! # Recovery"] {
-                assert!(source.contains(part), "drills/{engine}.rs lacks {part:?}");
-            }
-        }
     }
 }

@@ -1,9 +1,11 @@
-//! A store alone in a fresh namespace: its StatefulSet, Services, Secrets and ConfigMaps, copied from the live objects.
+//! A store alone in a fresh namespace: its StatefulSet, what it cannot do without, and their Services, Secrets and
+//! ConfigMaps, copied from the live objects.
 
 use crate::error::ChaosError;
 use crate::recover::MANAGED_BY;
+use crate::store::kind_and_name;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, Resource};
@@ -48,9 +50,21 @@ fn walk(value: &Value, found: &mut References) {
     }
 }
 
+/// From one namespace to another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Move<'a> {
+    /// The platform's namespace.
+    pub from: &'a str,
+    /// The fresh one.
+    pub to: &'a str,
+    /// Services of the platform's namespace: the names that its host names begin with.
+    pub services: BTreeSet<String>,
+}
+
 /// A live object as it is applied to another namespace: without what the cluster wrote, marked as ours, and with the old
 /// namespace's DNS names turned into the new one's (the copy must not reach the source).
-pub fn stripped(object: &Value, from: &str, to: &str) -> Value {
+pub fn stripped(object: &Value, way: &Move<'_>) -> Value {
+    let to = way.to;
     let mut copy = object.clone();
     if let Some(fields) = copy.as_object_mut() {
         fields.remove("status");
@@ -82,16 +96,40 @@ pub fn stripped(object: &Value, from: &str, to: &str) -> Value {
     if let Some(fields) = copy.as_object_mut().filter(|f| f.contains_key("secrets") && !f.contains_key("spec")) {
         fields.remove("secrets");
     }
-    rename(&mut copy, &format!(".{from}.svc"), &format!(".{to}.svc"));
+    way.rename(&mut copy);
     copy
 }
 
-fn rename(value: &mut Value, from: &str, to: &str) {
-    match value {
-        Value::String(text) if text.contains(from) => *text = text.replace(from, to),
-        Value::Array(items) => items.iter_mut().for_each(|v| rename(v, from, to)),
-        Value::Object(fields) => fields.values_mut().for_each(|v| rename(v, from, to)),
-        _ => {}
+impl Move<'_> {
+    fn rename(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if text.contains(self.from) => *text = self.renamed(text),
+            Value::Array(items) => items.iter_mut().for_each(|v| self.rename(v)),
+            Value::Object(fields) => fields.values_mut().for_each(|v| self.rename(v)),
+            _ => {}
+        }
+    }
+
+    /// `db.shop.svc.cluster.local`, `db.shop.svc`, `db.shop:5432`, `db-0.db.shop`: host names of the source's namespace.
+    fn renamed(&self, text: &str) -> String {
+        let mut text = text.replace(&format!(".{}.svc", self.from), &format!(".{}.svc", self.to));
+        for service in &self.services {
+            let host = format!("{service}.{}", self.from);
+            let part_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let mut at = 0;
+            while let Some(found) = text[at..].find(&host).map(|i| i + at) {
+                let end = found + host.len();
+                let begins = !text[..found].ends_with(part_of_a_name);
+                // `shop.example.com` is a name of somebody else's.
+                let ends = !text[end..].starts_with(|c: char| part_of_a_name(c) || c == '.');
+                at = end;
+                if begins && ends {
+                    text.replace_range(found..end, &format!("{service}.{}", self.to));
+                    at = found + service.len() + 1 + self.to.len();
+                }
+            }
+        }
+        text
     }
 }
 
@@ -126,11 +164,56 @@ where
     }
 }
 
+/// What is copied.
+pub struct Copy<'a> {
+    /// The platform's namespace.
+    pub from: &'a str,
+    /// The fresh one.
+    pub to: &'a str,
+    /// The store's StatefulSet.
+    pub stateful_set: &'a str,
+    /// Workloads that it cannot do without, `Kind/name` or the name of a StatefulSet.
+    pub companions: Vec<String>,
+    /// A Secret that nothing of them names, though the drill needs it.
+    pub secret: Option<&'a str>,
+    /// Changes the StatefulSet before it is made.
+    pub adapt: &'a (dyn Fn(&mut Value) + Send + Sync),
+}
+
 /// Makes the namespace and copies one store into it. Nothing of the source is changed.
 ///
 /// # Errors
 /// When an object cannot be read or created.
-pub async fn copy_store(client: &Client, from: &str, to: &str, stateful_set: &str, secret: Option<&str>) -> Result<(), ChaosError> {
+pub async fn copy_store(client: &Client, copy: &Copy<'_>) -> Result<(), ChaosError> {
+    make_namespace(client, copy.from, copy.to).await?;
+    let listed = Api::<Service>::namespaced(client.clone(), copy.from).list(&ListParams::default()).await;
+    let services = listed.map_err(ChaosError::kubernetes("list services"))?.items;
+    let names = services.iter().filter_map(|s| s.metadata.name.clone()).collect();
+    let way = Move { from: copy.from, to: copy.to, services: names };
+    if let Some(secret) = copy.secret {
+        let object = read::<Secret>(client, copy.from, secret).await?;
+        create::<Secret>(client, copy.to, stripped(&object, &way)).await?;
+    }
+    for companion in &copy.companions {
+        let (kind, name) = kind_and_name(companion);
+        if kind == "Deployment" {
+            let workload = read::<Deployment>(client, copy.from, name).await?;
+            copy_surroundings(client, &way, &workload, &services).await?;
+            create::<Deployment>(client, copy.to, stripped(&workload, &way)).await?;
+        } else {
+            let workload = read::<StatefulSet>(client, copy.from, name).await?;
+            copy_surroundings(client, &way, &workload, &services).await?;
+            create::<StatefulSet>(client, copy.to, stripped(&workload, &way)).await?;
+        }
+    }
+    let set = read::<StatefulSet>(client, copy.from, copy.stateful_set).await?;
+    copy_surroundings(client, &way, &set, &services).await?;
+    let mut set = stripped(&set, &way);
+    (copy.adapt)(&mut set);
+    create::<StatefulSet>(client, copy.to, set).await
+}
+
+async fn make_namespace(client: &Client, from: &str, to: &str) -> Result<(), ChaosError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let source = namespaces.get(from).await.map_err(ChaosError::kubernetes(format!("read namespace {from}")))?;
     let mut labels: Map<String, Value> = Map::new();
@@ -142,33 +225,34 @@ pub async fn copy_store(client: &Client, from: &str, to: &str, stateful_set: &st
     let namespace: Namespace = serde_json::from_value(namespace).map_err(|e| ChaosError::Platform(e.to_string()))?;
     let action = format!("create namespace {to}");
     namespaces.create(&PostParams::default(), &namespace).await.map_err(ChaosError::kubernetes(action))?;
+    Ok(())
+}
 
-    let set = read::<StatefulSet>(client, from, stateful_set).await?;
-    let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    let mut refer = references(&template);
-    refer.secrets.extend(secret.map(str::to_owned));
+/// Copies what a workload's pods name and the Services that select them.
+async fn copy_surroundings(client: &Client, way: &Move<'_>, workload: &Value, services: &[Service]) -> Result<(), ChaosError> {
+    let (from, to) = (way.from, way.to);
+    let template = workload.pointer("/spec/template").cloned().unwrap_or_default();
+    let refer = references(&template);
     for name in &refer.secrets {
         let object = read::<Secret>(client, from, name).await?;
-        create::<Secret>(client, to, stripped(&object, from, to)).await?;
+        create::<Secret>(client, to, stripped(&object, way)).await?;
     }
     for name in &refer.config_maps {
         let object = read::<ConfigMap>(client, from, name).await?;
-        create::<ConfigMap>(client, to, stripped(&object, from, to)).await?;
+        create::<ConfigMap>(client, to, stripped(&object, way)).await?;
     }
     if let Some(account) = template.pointer("/spec/serviceAccountName").and_then(Value::as_str) {
         let object = read::<ServiceAccount>(client, from, account).await?;
-        create::<ServiceAccount>(client, to, stripped(&object, from, to)).await?;
+        create::<ServiceAccount>(client, to, stripped(&object, way)).await?;
     }
     let labels = template.pointer("/metadata/labels").cloned().unwrap_or_default();
-    let services: Api<Service> = Api::namespaced(client.clone(), from);
-    let listed = services.list(&ListParams::default()).await.map_err(ChaosError::kubernetes("list services"))?;
-    for service in listed.items {
+    for service in services {
         let service = serde_json::to_value(service).unwrap_or_default();
         if selects(&service, &labels) {
-            create::<Service>(client, to, stripped(&service, from, to)).await?;
+            create::<Service>(client, to, stripped(&service, way)).await?;
         }
     }
-    create::<StatefulSet>(client, to, stripped(&set, from, to)).await
+    Ok(())
 }
 
 #[cfg(test)]
@@ -201,7 +285,7 @@ mod tests {
             "status": {"x": 1}
         });
         assert_eq!(
-            stripped(&live, "shop", "shop-restore"),
+            stripped(&live, &way()),
             json!({
                 "metadata": {"name": "db", "namespace": "shop-restore", "annotations": {"keep": "1"},
                     "labels": {"app": "db", "app.kubernetes.io/managed-by": "gauntlet"}},
@@ -209,7 +293,24 @@ mod tests {
             })
         );
         let headless = json!({"metadata": {"name": "db"}, "spec": {"clusterIP": "None"}});
-        assert_eq!(stripped(&headless, "shop", "r").pointer("/spec/clusterIP"), Some(&json!("None")));
+        assert_eq!(stripped(&headless, &way()).pointer("/spec/clusterIP"), Some(&json!("None")));
+    }
+
+    fn way() -> Move<'static> {
+        Move { from: "shop", to: "shop-restore", services: ["db".to_owned(), "zookeeper".to_owned()].into() }
+    }
+
+    #[test]
+    fn every_way_to_write_a_host_of_the_source_is_renamed() {
+        let cases = [
+            ("db.shop.svc.cluster.local:1", "db.shop-restore.svc.cluster.local:1"),
+            ("zookeeper.shop:2181,db-0.db.shop:9092", "zookeeper.shop-restore:2181,db-0.db.shop-restore:9092"),
+            ("tcp://db.shop/x", "tcp://db.shop-restore/x"),
+            ("db.shop.example.com mydb.shop db.shopping shop", "db.shop.example.com mydb.shop db.shopping shop"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(way().renamed(text), expected);
+        }
     }
 
     #[test]
