@@ -9,6 +9,7 @@ use crate::machine::Facts;
 use crate::provision::cache::{Cache, KeyBuilder};
 use crate::provision::context::{Context, Step};
 use crate::provision::docker::docker;
+use crate::provision::needed::Needed;
 use crate::provision::process::{capture, run_logged};
 use crate::provision::{self, Provisioned};
 use anyhow::{Context as _, Result};
@@ -45,6 +46,8 @@ pub struct KindProvider {
     pub ctx: Context,
     /// The machine.
     pub facts: Facts,
+    /// What the platforms that will run here need.
+    pub needed: Needed,
 }
 
 impl KindProvider {
@@ -66,7 +69,7 @@ impl KindProvider {
     }
 
     async fn run(&self, how: BringUp) -> Result<Cluster> {
-        let provisioned = provision::provision(&self.ctx, &self.facts).await?;
+        let provisioned = provision::provision(&self.ctx, &self.facts, &self.needed).await?;
         let key = self.key(&provisioned)?;
         let step = self.ctx.step("cluster");
         let mut state = match self.warm(&key, how, &step).await {
@@ -93,6 +96,20 @@ impl KindProvider {
             published: Some((loopback(state.http_port), loopback(state.https_port))),
             authority: self.ctx.cache.root().join("authority"),
         })
+    }
+
+    /// Makes what is needed and loads it into the cluster that stands, whatever its content: for a deployment by hand.
+    ///
+    /// # Errors
+    /// When there is no cluster, or something cannot be made or loaded.
+    pub async fn load(&self) -> Result<()> {
+        let mut state = State::load(&self.folder()).with_context(|| format!("the cluster {NAME} does not stand; `cargo xtask up` makes it"))?;
+        let images = provision::provision_standing(&self.ctx, &self.facts, &self.needed).await?;
+        let step = self.ctx.step("images");
+        let loaded = load_images::load(NAME, &images, &state.loaded, &self.ctx.cache, &step).await?;
+        step.done(format!("{} loaded", loaded.len()));
+        state.loaded.extend(loaded);
+        state.save(&self.folder())
     }
 
     /// The standing cluster, when it is of this content, healthy and clean.

@@ -39,7 +39,8 @@ pub async fn load(cluster: &str, images: &[String], held: &BTreeMap<String, Stri
 
 async fn import(node: &NodeContainer, archive: &Path) -> Result<()> {
     let file = std::fs::File::open(archive)?;
-    let mut command = docker(&["exec", "-i", &node.id, "ctr", "-n", "k8s.io", "images", "import", "-"]);
+    // Unpacked by the node when a pod wants it: most images are wanted on few nodes.
+    let mut command = docker(&["exec", "-i", &node.id, "ctr", "-n", "k8s.io", "images", "import", "--no-unpack", "-"]);
     let output = command.stdin(file).kill_on_drop(true).output().await?;
     if !output.status.success() {
         anyhow::bail!("failed to load images into {}: {}", node.name, String::from_utf8_lossy(&output.stderr).trim());

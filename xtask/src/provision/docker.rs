@@ -3,6 +3,7 @@
 use super::cache::Key;
 use super::context::Step;
 use super::process::{ProcessError, capture, run_logged};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tokio::process::Command;
 
@@ -23,15 +24,26 @@ pub async fn is_current(image: &str, key: &Key) -> bool {
     found.is_ok_and(|label| label == key.to_string())
 }
 
-/// Builds an image from a staging folder.
+/// Builds an image from a staging folder, with these build arguments.
 ///
 /// # Errors
 /// When docker fails.
-pub async fn build(image: &str, key: &Key, context: &Path, step: &Step) -> Result<(), ProcessError> {
+pub async fn build(image: &str, key: &Key, args: &BTreeMap<String, String>, context: &Path, step: &Step) -> Result<(), ProcessError> {
     let label = format!("{KEY_LABEL}={key}");
     // Without the host's network, a build that installs packages would need one of its own.
     let mut command = docker(&["build", "--network", "host", "--force-rm", "--label", &label, "--label", "gauntlet=image", "-t", image]);
+    for (name, value) in args {
+        command.arg("--build-arg").arg(format!("{name}={value}"));
+    }
     run_logged(command.arg(context), step.log()).await
+}
+
+/// Removes images of ours that a newer build took the name from, and the stages that builds left. Other people's stay.
+///
+/// # Errors
+/// When docker fails.
+pub async fn prune() -> Result<(), ProcessError> {
+    capture(&mut docker(&["image", "prune", "--force", "--filter", "label=gauntlet=image"])).await.map(drop)
 }
 
 /// Pulls an image. False when that is not possible here.

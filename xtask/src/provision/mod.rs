@@ -9,20 +9,26 @@ pub mod engine;
 pub mod go_binaries;
 pub mod go_toolchain;
 pub mod images;
+pub mod jars;
+pub mod needed;
 pub mod node_image;
 pub mod packages;
 pub mod parts;
 pub mod plan;
 pub mod process;
 pub mod rust_binary;
+pub mod services;
+pub mod wanted;
 pub mod wheels;
 
 use crate::machine::Facts;
 use anyhow::{Context as _, Result, bail};
 use context::Context;
+use needed::Needed;
 use node_image::NodeImage;
-use parts::{Image, Parts};
+use parts::Parts;
 use std::path::PathBuf;
+use wanted::{For, Wanted};
 
 /// What a cluster is made with.
 #[derive(Debug, Clone)]
@@ -37,65 +43,91 @@ pub struct Provisioned {
 
 /// Disk that a build from nothing needs, in MiB: compiled modules (13 GB), images, staging.
 const DISK_COLD_MIB: u64 = 25_000;
+/// Disk that a further program needs, in MiB: its modules and build results, its image.
+const DISK_PROGRAM_MIB: u64 = 6_000;
 /// Disk that a run on standing images needs, in MiB.
 const DISK_WARM_MIB: u64 = 3_000;
 
-/// Provisions everything that is missing.
+/// Provisions what is missing of the cluster and of what is needed on it, and nothing else.
 ///
 /// # Errors
 /// One clear message: what is missing, why it could not be had, what to do.
-pub async fn provision(ctx: &Context, facts: &Facts) -> Result<Provisioned> {
+pub async fn provision(ctx: &Context, facts: &Facts, needed: &Needed) -> Result<Provisioned> {
     let parts = Parts::load(&ctx.fixtures())?;
-    check_disk(ctx, facts, &parts).await?;
+    check_disk(ctx, facts, &Wanted::new(&parts, needed, For::OwnNode)?)?;
     engine::ensure(ctx, facts, &parts).await?;
     let official = node_image::official(ctx).await;
     let own_stands = match node_image::own(ctx, &parts) {
         Ok(image) => node_image::stands(&image).await,
         Err(_) => false,
     };
-    let wanted: Vec<&Image> = parts.images.iter().filter(|i| official.is_none() || i.role != parts::Role::ControlPlane).collect();
     if ctx.no_provision && official.is_none() && !own_stands {
         bail!("the node image is missing, and --no-provision forbids making it: run `cargo xtask verify` once without it");
     }
-    // Debian packages and Go modules come from different places and load different resources: side by side.
-    let (debian, programs, own) = tokio::join!(
-        base_image::ensure(ctx, facts),
-        build_programs(ctx, &parts, &wanted, official.is_none()),
-        build_own_programs(ctx, &parts)
-    );
-    programs?;
-    debian?;
-    own?;
-    for image in &wanted {
-        images::build(ctx, &parts, image).await?;
-    }
+    let wanted = Wanted::new(&parts, needed, if official.is_some() { For::OfficialNode } else { For::OwnNode })?;
+    make(ctx, facts, &parts, &wanted, needed).await?;
     let node_image = match official {
         Some(image) => image,
         None => node_image::build(ctx, &parts).await?,
     };
     clear_build_cache(ctx).await;
-    let inside = |image: &&&Image| !(node_image.own && image.baked);
-    let loaded = wanted.iter().filter(inside).map(|image| image.full_name()).collect();
-    Ok(Provisioned { kind: go_binaries::path(ctx, parts.binary("kind")?)?, node_image, loaded })
+    Ok(Provisioned { kind: go_binaries::path(ctx, parts.binary("kind")?)?, node_image, loaded: wanted.loaded() })
+}
+
+/// Provisions what is needed on a cluster that stands. Gives the images to load into its nodes.
+///
+/// # Errors
+/// As [`provision`].
+pub async fn provision_standing(ctx: &Context, facts: &Facts, needed: &Needed) -> Result<Vec<String>> {
+    let parts = Parts::load(&ctx.fixtures())?;
+    let wanted = Wanted::new(&parts, needed, For::StandingCluster)?;
+    check_disk(ctx, facts, &wanted)?;
+    make(ctx, facts, &parts, &wanted, needed).await?;
+    clear_build_cache(ctx).await;
+    Ok(wanted.loaded())
+}
+
+/// Makes programs, jars and images, each unless it stands.
+async fn make(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>, needed: &Needed) -> Result<()> {
+    // Debian packages, Go modules and jars come from different places and load different resources: side by side.
+    let (debian, programs, own, jars) = tokio::join!(
+        async { if wanted.on_debian() { base_image::ensure(ctx, facts).await } else { Ok(()) } },
+        build_programs(ctx, parts, wanted),
+        build_own_programs(ctx, wanted),
+        fetch_jars(ctx, parts, wanted)
+    );
+    programs?;
+    debian?;
+    own?;
+    jars?;
+    let mut built = false;
+    for image in &wanted.images {
+        built |= images::build(ctx, parts, image).await?;
+    }
+    for (platform, folder) in &needed.services {
+        built |= services::build(ctx, parts, platform, folder).await?;
+    }
+    if built {
+        docker::prune().await.context("failed to remove superseded images")?;
+    }
+    Ok(())
 }
 
 /// The programs of this workspace that go into images: compiled beside the Go programs, which leave a core idle while
 /// they link.
-async fn build_own_programs(ctx: &Context, parts: &Parts) -> Result<()> {
-    for program in parts.images.iter().filter(|i| i.host_libraries).flat_map(|i| &i.binaries) {
+async fn build_own_programs(ctx: &Context, wanted: &Wanted<'_>) -> Result<()> {
+    for program in wanted.images.iter().filter(|i| i.host_libraries).flat_map(|i| &i.binaries) {
         rust_binary::build(ctx, program).await?;
     }
     Ok(())
 }
 
-async fn build_programs(ctx: &Context, parts: &Parts, wanted: &[&Image], own_node: bool) -> Result<()> {
-    let in_images = |name: &str| wanted.iter().any(|image| image.binaries.iter().any(|b| b == name));
-    let on_host = |name: &str| name == "kind" || (own_node && ["kubeadm", "kubelet", "kubectl", "oci-wrapper"].contains(&name));
-    for wheel in parts.wheels.iter().filter(|w| in_images(&w.name)) {
+async fn build_programs(ctx: &Context, parts: &Parts, wanted: &Wanted<'_>) -> Result<()> {
+    for wheel in parts.wheels.iter().filter(|w| wanted.in_images(&w.name)) {
         wheels::fetch(ctx, wheel).await?;
     }
     // One at a time: a Go build uses every core by itself.
-    for binary in parts.binaries.iter().filter(|b| in_images(&b.name) || on_host(&b.name)) {
+    for binary in &wanted.binaries {
         if ctx.no_provision && !go_binaries::path(ctx, binary)?.exists() {
             bail!("{} is not built, and --no-provision forbids it", binary.name);
         }
@@ -104,15 +136,22 @@ async fn build_programs(ctx: &Context, parts: &Parts, wanted: &[&Image], own_nod
     Ok(())
 }
 
-async fn check_disk(ctx: &Context, facts: &Facts, parts: &Parts) -> Result<()> {
-    let cold = parts.binaries.iter().any(|b| go_binaries::path(ctx, b).map_or(true, |p| !p.exists()));
-    let need = if cold { DISK_COLD_MIB } else { DISK_WARM_MIB };
+async fn fetch_jars(ctx: &Context, parts: &Parts, wanted: &Wanted<'_>) -> Result<()> {
+    for set in wanted.images.iter().filter_map(|i| i.jars.as_deref()).filter_map(|name| parts.jar_set(name)) {
+        jars::fetch(ctx, set).await?;
+    }
+    Ok(())
+}
+
+fn check_disk(ctx: &Context, facts: &Facts, wanted: &Wanted<'_>) -> Result<()> {
+    let unbuilt = wanted.binaries.iter().filter(|b| go_binaries::path(ctx, b).map_or(true, |p| !p.exists())).count() as u64;
+    let need = (DISK_WARM_MIB + unbuilt * DISK_PROGRAM_MIB).min(DISK_COLD_MIB);
     if facts.disk_free_mib < need {
         bail!(
             "{} MiB are free under {}, and {need} MiB are needed{}: free some, or set GAUNTLET_CACHE to a folder on a larger disk",
             facts.disk_free_mib,
             facts.cache,
-            if cold { " to build the node image from packages" } else { "" }
+            if unbuilt > 0 { " to build what is missing from packages" } else { "" }
         );
     }
     Ok(())

@@ -101,7 +101,7 @@ async fn build_unbaked(ctx: &Context, parts: &Parts, step: &Step) -> Result<()> 
         let path = go_binaries::path(ctx, parts.binary(name)?)?;
         std::fs::copy(&path, staging.join("bin").join(name)).with_context(|| format!("{name} is not built"))?;
     }
-    docker::build(UNBAKED, &key, &staging, step).await.context("failed to build the node image")?;
+    docker::build(UNBAKED, &key, &Default::default(), &staging, step).await.context("failed to build the node image")?;
     std::fs::remove_dir_all(&staging)?;
     Ok(())
 }

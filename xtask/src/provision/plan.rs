@@ -1,8 +1,10 @@
 //! What provisioning would do on this machine, before it does it: for `doctor` and for the question in a terminal.
 
 use super::context::Context;
+use super::needed::Needed;
 use super::parts::Parts;
-use super::{docker, engine, go_binaries, node_image};
+use super::wanted::{For, Wanted};
+use super::{docker, engine, go_binaries, images, node_image, services};
 use crate::machine::{Engine, Facts};
 use anyhow::Result;
 use serde::Serialize;
@@ -34,11 +36,11 @@ fn action(missing: &str, text: impl Into<String>, reach: Reach) -> Action {
     Action { missing: missing.to_owned(), action: text.into(), reach }
 }
 
-/// The actions that `verify` would take now.
+/// The actions that `verify` would take now for platforms that need this.
 ///
 /// # Errors
-/// When `fixtures/parts.yaml` cannot be read.
-pub async fn plan(ctx: &Context, facts: &Facts) -> Result<Vec<Action>> {
+/// When `fixtures/parts.yaml` cannot be read, or does not make something that is needed.
+pub async fn plan(ctx: &Context, facts: &Facts, needed: &Needed) -> Result<Vec<Action>> {
     let parts = Parts::load(&ctx.fixtures())?;
     let mut actions = engine_actions(facts);
     if facts.can_install() {
@@ -46,20 +48,24 @@ pub async fn plan(ctx: &Context, facts: &Facts) -> Result<Vec<Action>> {
             actions.push(action("kernel limit", format!("raise {} to {least}", name.replace('/', ".")), Reach::System));
         }
     }
-    let own = node_image::own(ctx, &parts).ok();
     let answers = matches!(facts.engine, Engine::Answers { .. });
-    let stands = match &own {
-        Some(image) if answers => node_image::stands(image).await,
-        _ => false,
-    };
-    let official = answers && super::process::capture(&mut docker::docker(&["image", "inspect", node_image::OFFICIAL])).await.is_ok();
-    if stands || official {
+    let node = answers && node_stands(ctx, &parts).await;
+    let wanted = Wanted::new(&parts, needed, if node { For::StandingCluster } else { For::OwnNode })?;
+    let unbuilt = wanted.binaries.iter().filter(|b| !go_binaries::path(ctx, b).is_ok_and(|p| p.exists())).count();
+    if !node {
+        let official = node_image::OFFICIAL.split('@').next().unwrap_or_default();
+        let programs = format!("{unbuilt} of {} programs are still to be compiled", wanted.binaries.len());
+        actions.push(action("node image", format!("pull {official} by digest; where no registry is in reach, build it from packages ({programs})"), Reach::Ours));
+    }
+    let missing = if answers { missing_images(ctx, &parts, &wanted, needed).await } else { wanted.loaded() };
+    if !missing.is_empty() {
+        actions.push(action("images of stores and services", format!("build {} from packages", missing.join(", ")), Reach::Ours));
+    }
+    if node && unbuilt == 0 {
         return Ok(actions);
     }
-    let unbuilt = parts.binaries.iter().filter(|b| !go_binaries::path(ctx, b).is_ok_and(|p| p.exists())).count();
-    actions.push(action("node image", format!("pull {} by digest; where no registry is in reach, build it from packages ({unbuilt} of {} programs are still to be compiled)", node_image::OFFICIAL.split('@').next().unwrap_or_default(), parts.binaries.len()), Reach::Ours));
     if facts.can_install() {
-        if !facts.debootstrap {
+        if !facts.debootstrap && !node {
             actions.push(action("debootstrap", "without a registry: apt-get install debootstrap", Reach::System));
         }
         if !facts.pip {
@@ -70,6 +76,36 @@ pub async fn plan(ctx: &Context, facts: &Facts) -> Result<Vec<Action>> {
         actions.push(action("Go", "without a registry: fetch a toolchain from PyPI into the cache folder", Reach::Ours));
     }
     Ok(actions)
+}
+
+/// True when a node image stands: our own of this content, or the official one.
+async fn node_stands(ctx: &Context, parts: &Parts) -> bool {
+    let own = match node_image::own(ctx, parts) {
+        Ok(image) => node_image::stands(&image).await,
+        Err(_) => false,
+    };
+    own || super::process::capture(&mut docker::docker(&["image", "inspect", node_image::OFFICIAL])).await.is_ok()
+}
+
+/// The images for the nodes that do not stand with their present content.
+async fn missing_images(ctx: &Context, parts: &Parts, wanted: &Wanted<'_>, needed: &Needed) -> Vec<String> {
+    let mut missing = Vec::new();
+    for name in wanted.loaded() {
+        let key = match (parts.image(&name), services::platform_of(&name).and_then(|platform| needed.services.get(platform))) {
+            (Some(image), _) => images::key(ctx, parts, image).ok(),
+            (None, Some(folder)) => services::key(ctx, parts, folder).ok(),
+            (None, None) => None,
+        };
+        // Without a key: a program that goes inside is not built yet.
+        let stands = match key {
+            Some(key) => docker::is_current(&name, &key).await,
+            None => false,
+        };
+        if !stands {
+            missing.push(name);
+        }
+    }
+    missing
 }
 
 fn engine_actions(facts: &Facts) -> Vec<Action> {
