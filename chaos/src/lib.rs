@@ -15,6 +15,7 @@ pub mod eviction;
 pub mod experiment;
 pub mod experiment_run;
 pub mod experiments;
+pub mod json_text;
 pub mod judge;
 pub mod journal;
 pub mod ledger;

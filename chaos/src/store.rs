@@ -63,8 +63,8 @@ pub trait Engine: Send + Sync {
     }
 
     /// Other workloads that the store needs beside it in a namespace of its own, `Kind/name`.
-    fn companions(&self, _store: &Store) -> Vec<String> {
-        Vec::new()
+    fn companions<'a>(&'a self, _place: &'a Place<'a>) -> BoxFuture<'a, Result<Vec<String>, ChaosError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     /// Changes the store's StatefulSet before it is copied into a namespace of its own.
@@ -99,8 +99,9 @@ pub trait DataStore: Send + Sync {
     /// Writes a record of its own, reads it back, and takes it away again. `name` is unique in the run.
     fn probe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ChaosError>>;
 
-    /// Removes everything. Only ever called on a restored copy.
-    fn empty(&self) -> BoxFuture<'_, Result<(), ChaosError>>;
+    /// Removes everything. Only ever called on a restored copy. `source` is what the source has beside records: where a
+    /// platform's own set-up makes such things before a restore, they are made here.
+    fn empty<'a>(&'a self, source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>>;
 
     /// What a backup must bring back beside records, such as indexes.
     fn extras(&self) -> BoxFuture<'_, Result<Vec<Extra>, ChaosError>>;

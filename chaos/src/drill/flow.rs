@@ -155,16 +155,15 @@ impl Flow<'_> {
         let dumped = self.engine.in_backup(&backup.archive)?;
         let started = Instant::now();
         stage.recorder.progress(format!("restore {} into {}", store.name, stage.restore_namespace));
-        let target = Target::ready(stage, self.engine, store).await?;
+        let target = Target::ready(stage, self.engine, store, &backup.extras[0]).await?;
         let output = target.restore(store, &backup.archive).await?;
         let cause = output.cause();
         let ends = "the restore command ends with exit code 0";
         assertions.push(Assertion::check("drill.restore", output.ok(), ends, &cause, format!("the restore command failed: {cause}")));
         let completed = target.store.complete(&backup.archive).await;
-        let works = self.first_read_and_write(&*target.store, backup).await;
-        assertions.push(judge::rto(works.map(|()| started.elapsed().as_millis() as u64), store));
-
         let restored = target.store.content().await?;
+        let works = self.first_read_and_write(&*target.store, backup, &restored).await;
+        assertions.push(judge::rto(works.map(|()| started.elapsed().as_millis() as u64), store));
         let collections: BTreeSet<_> = restored.collections.keys().cloned().collect();
         assertions.push(judge::all_collections(words, &backup.collections(), dumped.as_ref(), &collections));
         assertions.push(judge::content(words, &compared(&backup.before, &backup.after, &restored)));
@@ -187,9 +186,8 @@ impl Flow<'_> {
     }
 
     /// Something of the source is read back, and a new record is written and read.
-    async fn first_read_and_write(&self, store: &dyn DataStore, backup: &Backup) -> Result<(), String> {
-        let restored = store.content().await.map_err(|e| format!("failed to {e}"))?;
-        let differences = compared(&backup.before, &backup.after, &restored);
+    async fn first_read_and_write(&self, store: &dyn DataStore, backup: &Backup, restored: &Content) -> Result<(), String> {
+        let differences = compared(&backup.before, &backup.after, restored);
         if differences.restored.count == 0 && differences.expected.count > 0 {
             return Err(format!("nothing of the source could be read: {}", differences.describe(self.engine.words())));
         }
@@ -210,7 +208,7 @@ impl Flow<'_> {
         let Some(archive) = damaged else {
             return Ok(Damaged::NotTried("the backup holds no file that could be damaged that way".into()));
         };
-        target.store.empty().await?;
+        target.store.empty(&backup.extras[0]).await?;
         let output = target.restore(self.store, &archive).await?;
         if !output.ok() {
             return Ok(Damaged::Refused(output.cause()));

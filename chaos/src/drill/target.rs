@@ -3,6 +3,7 @@
 use super::DrillStage;
 use super::archive::Archive;
 use super::backup_dir::BackupDir;
+use super::extras::Extra;
 use super::namespace_copy::{Copy, copy_store};
 use crate::cluster_view::stateful_set_view;
 use crate::cluster_watch::SteadyPace;
@@ -36,13 +37,14 @@ impl Target {
     ///
     /// # Errors
     /// When an object cannot be copied, or the store does not come up.
-    pub async fn ready(stage: &DrillStage<'_>, engine: &dyn Engine, store: &Store) -> Result<Self, ChaosError> {
+    pub async fn ready(stage: &DrillStage<'_>, engine: &dyn Engine, store: &Store, source: &[Extra]) -> Result<Self, ChaosError> {
         let namespace = stage.restore_namespace.as_str();
+        let home = Place { client: &stage.client, namespace: &stage.platform.namespace, store };
         let copy = Copy {
             from: &stage.platform.namespace,
             to: namespace,
             stateful_set: &store.stateful_set,
-            companions: engine.companions(store),
+            companions: engine.companions(&home).await?,
             secret: store.secret.as_deref(),
             adapt: &|set| engine.adapt(set),
         };
@@ -52,7 +54,7 @@ impl Target {
         let deadline = Instant::now() + OPEN_WITHIN;
         let opened = loop {
             // Ready may come a moment before logins work, while the store initializes itself.
-            match open_empty(engine, &place).await {
+            match open_empty(engine, &place, source).await {
                 Ok(opened) => break opened,
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
@@ -72,9 +74,9 @@ impl Target {
     }
 }
 
-async fn open_empty(engine: &dyn Engine, place: &Place<'_>) -> Result<Box<dyn DataStore>, ChaosError> {
+async fn open_empty(engine: &dyn Engine, place: &Place<'_>, source: &[Extra]) -> Result<Box<dyn DataStore>, ChaosError> {
     let store = engine.open(place).await?;
-    store.empty().await?;
+    store.empty(source).await?;
     Ok(store)
 }
 

@@ -1,6 +1,10 @@
 //! The data store engines. One file, one engine, one row; the file's doc comment is its manual page.
 
+pub mod influxdb;
+pub mod kafka;
 pub mod mongodb;
+pub mod postgresql;
+pub mod redis;
 
 use crate::error::ChaosError;
 use crate::store::Engine;
@@ -17,7 +21,11 @@ pub struct Entry {
 
 /// All engines.
 pub const ENGINES: &[Entry] = &[
+    Entry { name: "influxdb", source: include_str!("influxdb.rs"), engine: &influxdb::Influxdb },
+    Entry { name: "kafka", source: include_str!("kafka.rs"), engine: &kafka::Kafka },
     Entry { name: "mongodb", source: include_str!("mongodb.rs"), engine: &mongodb::Mongodb },
+    Entry { name: "postgresql", source: include_str!("postgresql.rs"), engine: &postgresql::Postgresql },
+    Entry { name: "redis", source: include_str!("redis.rs"), engine: &redis::Redis },
 ];
 
 impl Entry {

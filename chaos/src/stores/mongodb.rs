@@ -208,7 +208,7 @@ impl DataStore for MongoStore {
         Box::pin(self.write_and_read(name))
     }
 
-    fn empty(&self) -> BoxFuture<'_, Result<(), ChaosError>> {
+    fn empty<'a>(&'a self, _: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
         Box::pin(async move { self.database.drop().await.map_err(self.wrong()) })
     }
 
