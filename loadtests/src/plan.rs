@@ -189,13 +189,13 @@ pub(crate) mod tests {
     pub(crate) fn load() -> Load {
         let slo = json!({"errorRatio": 0.01, "p95Ms": 500});
         serde_json::from_value(json!({
-            "entrypoint": "api", "hpa": "orders",
+            "entrypoint": "api", "targets": [{"hpa": "orders", "expectReplicas": {"quick": 4}}],
             "journeys": [{"name": "order", "weight": 1, "thinkMs": [0, 5], "steps": [
                 {"name": "create", "method": "POST", "path": "/orders?n={{seq}}", "expectStatus": 201,
                  "body": {"portfolio": "p-{{rand:1:9}}", "quantity": "{{rand:1:100}}"}, "capture": {"id": "/id"}},
                 {"name": "read", "method": "GET", "path": "/orders/{{id}}", "expectStatus": 200}]}],
             "profiles": {"quick": {"quietUsers": 2, "pushUsers": 8, "beforeSeconds": 4, "pushSeconds": 6,
-                                   "afterSeconds": 5, "expectReplicas": 4}},
+                                   "afterSeconds": 5}},
             "slo": {"before": slo, "scaling": slo, "during": slo, "after": slo}
         }))
         .expect("load")

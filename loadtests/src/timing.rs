@@ -1,6 +1,6 @@
 //! How long it took from the push until new pods served, split into its parts. Pure.
 
-use crate::oracle::observe::{Life, Point};
+use crate::oracle::observation::{Life, Point};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

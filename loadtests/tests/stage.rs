@@ -167,10 +167,10 @@ fn platform() -> Platform {
     let slo = json!({"errorRatio": 0.0, "p95Ms": 2000});
     serde_json::from_value(json!({
         "name": "shop", "namespace": "shop", "manifests": {"production": "p", "kind": "k"},
-        "load": {"entrypoint": "api", "hpa": "orders",
+        "load": {"entrypoint": "api", "targets": [{"hpa": "orders", "expectReplicas": {"quick": 4}}],
             "journeys": [{"name": "look", "weight": 1, "thinkMs": [40, 60], "steps": [
                 {"name": "orders", "method": "GET", "path": "/orders", "expectStatus": 200}]}],
-            "profiles": {"quick": {"quietUsers": 1, "pushUsers": 8, "beforeSeconds": 4, "pushSeconds": 18, "afterSeconds": 25, "expectReplicas": 4}},
+            "profiles": {"quick": {"quietUsers": 1, "pushUsers": 8, "beforeSeconds": 4, "pushSeconds": 18, "afterSeconds": 25}},
             "slo": {"before": slo, "scaling": slo, "during": slo, "after": slo}}
     }))
     .expect("platform")

@@ -2,11 +2,9 @@
 
 use super::ChildError;
 use crate::plan::LoadPlan;
+use crate::tls::trusting;
 use goose::goose::GooseMethod;
 use reqwest::{Client, ClientBuilder, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds one client after the other with the same settings. HTTP/1.1 and one idle connection: a user is one client with
@@ -48,20 +46,6 @@ impl Clients {
     }
 }
 
-fn trusting(ca_pem: &str) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
-        let certificate = certificate.map_err(|e| format!("certificate authority: {e}"))?;
-        roots.add(certificate).map_err(|e| format!("certificate authority: {e}"))?;
-    }
-    if roots.is_empty() {
-        return Err("certificate authority: no certificate in the PEM text".to_owned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(config.map_err(|e| e.to_string())?.with_root_certificates(roots).with_no_client_auth())
-}
-
 /// goose's word for a method of [`crate::plan::METHODS`].
 pub(super) fn method(name: &str) -> Option<GooseMethod> {
     Some(match name {
@@ -94,10 +78,5 @@ mod tests {
     fn every_method_of_a_plan_is_known_to_goose() {
         assert!(crate::plan::METHODS.iter().all(|m| method(m).is_some()));
         assert!(method("CONNECT").is_none());
-    }
-
-    #[test]
-    fn a_broken_certificate_authority_is_refused() {
-        assert!(trusting("no pem at all").is_err());
     }
 }

@@ -4,13 +4,15 @@
 //! and configurable scaling behaviour) as of 1.34; where the text is silent (rounding, pods without a sample at targets
 //! above 100 %), it follows what the controller of that version does. [`algorithm`] and [`behavior`] are exact; [`band`] carries what
 //! an observer outside of the controller cannot know exactly through them and gets an interval; [`compare`] judges one
-//! decision; [`observe`] watches the cluster.
+//! decision; [`observe`] watches the cluster; [`events`] tells what Kubernetes says of it.
 
 pub mod algorithm;
 pub mod band;
 pub mod behavior;
 pub mod census;
 pub mod compare;
+pub mod events;
+pub mod observation;
 pub mod observe;
 pub mod quantity;
 pub mod spec;

@@ -3,7 +3,8 @@
 use super::ControllerSettings;
 use super::algorithm::{Census, Reading};
 use super::census::{CensusRange, PodView, Samples, for_custom, for_resource};
-use super::compare::{Comparison, Follower};
+use super::compare::Follower;
+use super::observation::{Life, Observation, point, stuck, values};
 use super::spec::{HpaView, Metric};
 use super::target::{TargetError, pod_view, samples, selector, unix_on_clock};
 use futures::{Stream, StreamExt};
@@ -15,7 +16,6 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::{Config, Error as WatchError, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,66 +27,6 @@ const TICK_MS: u64 = 2_000;
 
 /// A custom metric of a pod younger than this may not be there yet, in ms.
 const CUSTOM_SETTLED_MS: i64 = 60_000;
-
-/// The HPA and its pods at one time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Point {
-    /// On the run's clock, in ms.
-    pub at_ms: u64,
-    /// Replicas that the HPA went by.
-    pub current: i32,
-    /// What it decided.
-    pub desired: i32,
-    /// Pods that serve.
-    pub ready: i32,
-    /// Reason of the condition ScalingLimited when it holds.
-    pub limited: Option<String>,
-}
-
-/// The life of a pod as the observer saw it, in ms on the run's clock.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Life {
-    /// First seen.
-    pub seen_ms: u64,
-    /// Seen to be scheduled.
-    pub scheduled_ms: Option<u64>,
-    /// First seen Ready.
-    pub ready_ms: Option<u64>,
-    /// Seen to be on its way out, or gone.
-    pub gone_ms: Option<u64>,
-    /// Since when it cannot be scheduled; cleared when it is.
-    pub stuck_since_ms: Option<u64>,
-    /// The longest time that it could not be scheduled.
-    pub stuck_ms: u64,
-    /// Why.
-    pub stuck_why: Option<String>,
-}
-
-/// Everything seen so far.
-#[derive(Debug, Clone, Default)]
-pub struct Observation {
-    /// The latest state of the HPA.
-    pub hpa: Option<HpaView>,
-    /// The pods of the target.
-    pub pods: Vec<PodView>,
-    /// Each change of the HPA or of the ready pods.
-    pub points: Vec<Point>,
-    /// Each judged status.
-    pub comparisons: Vec<Comparison>,
-    /// Each pod.
-    pub lives: BTreeMap<String, Life>,
-    /// How often a watch was interrupted.
-    pub interruptions: u32,
-    /// Why `metrics.k8s.io` did not answer the last time; `None` when it did.
-    pub metrics_api: Option<String>,
-}
-
-impl Observation {
-    /// Pods that serve.
-    pub fn ready(&self) -> i32 {
-        i32::try_from(self.pods.iter().filter(|p| p.is_ready()).count()).unwrap_or(i32::MAX)
-    }
-}
 
 /// Watches until it is finished or dropped.
 pub struct Observer {
@@ -174,7 +114,8 @@ impl Eye {
         let only = Config::default().fields(&format!("metadata.name={hpa}"));
         let mut hpas = stream::<HorizontalPodAutoscaler>(Api::namespaced(self.client.clone(), &self.namespace), only);
         let mut pods = stream::<Pod>(Api::namespaced(self.client.clone(), &self.namespace), Config::default().labels(&selector));
-        let mut events = stream::<CoreEvent>(Api::namespaced(self.client.clone(), &self.namespace), Config::default());
+        let own = Config::default().fields(&format!("involvedObject.kind=HorizontalPodAutoscaler,involvedObject.name={hpa}"));
+        let mut events = stream::<CoreEvent>(Api::namespaced(self.client.clone(), &self.namespace), own);
         let mut tick = tokio::time::interval(Duration::from_millis(TICK_MS));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -224,6 +165,7 @@ impl Eye {
             }
         };
         self.tell.send_modify(|o| {
+            values(o, &hpa, now);
             o.hpa = Some(hpa);
             o.comparisons.extend(comparison);
             point(o, now);
@@ -279,13 +221,13 @@ impl Eye {
     }
 
     fn on_event(&mut self, event: Result<Event<CoreEvent>, WatchError>) {
-        // Events of the first list are from before.
-        let Ok(Event::Apply(event)) = event else { return };
-        let of = event.involved_object;
-        self.recorder.emit(EventKind::Kubernetes {
-            object: format!("{} {}/{}", of.kind.unwrap_or_default(), of.namespace.unwrap_or_default(), of.name.unwrap_or_default()),
-            reason: event.reason.unwrap_or_default(),
-            message: event.message.unwrap_or_default(),
+        let Ok(Event::Apply(event) | Event::InitApply(event)) = event else { return };
+        if event.type_.as_deref() != Some("Warning") {
+            return;
+        }
+        let (reason, message) = (event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+        self.tell.send_modify(|o| {
+            o.complaints.insert(reason, message);
         });
     }
 
@@ -320,7 +262,12 @@ impl Eye {
     }
 
     fn sample(&self, series: &str, value: f64) {
-        let labels = BTreeMap::from([("workload".to_owned(), self.workload.clone())]);
+        self.sample_of(series, None, value);
+    }
+
+    fn sample_of(&self, series: &str, metric: Option<&str>, value: f64) {
+        let mut labels = BTreeMap::from([("workload".to_owned(), self.workload.clone())]);
+        labels.extend(metric.map(|m| ("metric".to_owned(), m.to_owned())));
         self.recorder.emit(EventKind::Sample { series: series.to_owned(), labels, value });
     }
 
@@ -330,6 +277,11 @@ impl Eye {
         self.sample("replicas_desired", f64::from(hpa.desired));
         if let Some(percent) = hpa.cpu_percent() {
             self.sample("cpu_percent_of_request", percent as f64);
+        }
+        for metric in hpa.metrics.iter().filter(|m| !m.resource) {
+            if let Some(reading) = metric.reading {
+                self.sample_of("hpa_metric", Some(&metric.name), reading.pair().0 as f64 / 1000.0);
+            }
         }
     }
 
@@ -355,29 +307,5 @@ impl Eye {
             _ => for_custom(pods, CUSTOM_SETTLED_MS, now).into_iter().chain(for_custom(pods_before, CUSTOM_SETTLED_MS, earlier)).collect(),
         };
         CensusRange::of(&looks)
-    }
-}
-
-fn stuck(life: &mut Life, why: Option<String>, now: u64) {
-    match why {
-        Some(why) => {
-            let since = *life.stuck_since_ms.get_or_insert(now);
-            life.stuck_ms = life.stuck_ms.max(now - since);
-            life.stuck_why = Some(why);
-        }
-        None => {
-            life.stuck_ms = life.stuck_ms.max(life.stuck_since_ms.take().map_or(0, |since| now - since));
-        }
-    }
-}
-
-/// Adds a point when something changed.
-fn point(o: &mut Observation, at_ms: u64) {
-    let Some(hpa) = &o.hpa else { return };
-    let limited = hpa.condition("ScalingLimited").filter(|c| c.holds).map(|c| c.reason.clone());
-    let now = Point { at_ms, current: hpa.current, desired: hpa.desired, ready: o.ready(), limited };
-    let same = |last: &Point| Point { at_ms, ..last.clone() } == now;
-    if !o.points.last().is_some_and(same) {
-        o.points.push(now);
     }
 }

@@ -1,11 +1,11 @@
 //! The stage's evidence files, and what else it asks the cluster.
 
 use super::facts::{Course, Facts};
+use crate::oracle::observation::Observation;
 use crate::plan::LoadPlan;
 use crate::runner::LoadResult;
 use crate::series::{Summary, Window};
 use crate::timing::TimeToScale;
-use gauntlet_fixtures::platform::Entrypoint;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -17,13 +17,16 @@ use std::path::Path;
 /// Paths of the evidence, relative to the run's folder.
 pub(super) struct Files {
     load: String,
-    hpa: String,
+    /// By the prefix of the ids.
+    hpas: Vec<(String, String)>,
 }
 
 impl Files {
     /// The file that shows an assertion.
     pub(super) fn of(&self, id: &str) -> &str {
-        if id.starts_with("hpa.") { &self.hpa } else { &self.load }
+        let of = |(prefix, _): &&(String, String)| id.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        // One HPA's name may be the beginning of another's.
+        self.hpas.iter().filter(of).max_by_key(|(prefix, _)| prefix.len()).map_or(&self.load, |(_, file)| file)
     }
 }
 
@@ -31,7 +34,7 @@ impl Files {
 struct LoadFile<'a> {
     plan: &'a LoadPlan,
     course: &'a Course,
-    time_to_scale: TimeToScale,
+    time_to_scale: BTreeMap<&'a str, TimeToScale>,
     starved_share: f64,
     phases: BTreeMap<&'a str, Phase>,
     result: &'a LoadResult,
@@ -55,7 +58,7 @@ fn phase(result: &LoadResult, (from_ms, to_ms): (u64, u64)) -> Phase {
     }
 }
 
-/// Writes `load.json` and `hpa.jsonl` to the platform's folder in the run's.
+/// Writes `load.json` and `hpa.jsonl` to the platform's folder in the run's; with several HPAs one `hpa-<name>.jsonl` each.
 pub(super) fn write(run_dir: &Path, platform: &str, facts: &Facts<'_>) -> std::io::Result<Files> {
     let dir = run_dir.join(platform);
     std::fs::create_dir_all(&dir)?;
@@ -66,7 +69,7 @@ pub(super) fn write(run_dir: &Path, platform: &str, facts: &Facts<'_>) -> std::i
     let file = LoadFile {
         plan: &plan,
         course: facts.course,
-        time_to_scale: facts.timing(),
+        time_to_scale: facts.each().map(|one| (one.target.hpa, one.timing())).collect(),
         starved_share: facts.result.starved_share(),
         phases,
         result: facts.result,
@@ -74,28 +77,42 @@ pub(super) fn write(run_dir: &Path, platform: &str, facts: &Facts<'_>) -> std::i
     let out = std::io::BufWriter::new(std::fs::File::create(dir.join("load.json"))?);
     serde_json::to_writer(out, &file)?;
 
-    let mut out = std::io::BufWriter::new(std::fs::File::create(dir.join("hpa.jsonl"))?);
-    let mut line = |kind: &str, value: serde_json::Value| writeln!(out, "{}", serde_json::json!({"kind": kind, "value": value}));
-    for comparison in &facts.seen.comparisons {
-        line("comparison", serde_json::to_value(comparison)?)?;
+    let mut hpas = Vec::new();
+    for one in facts.each() {
+        let name = if facts.targets.len() > 1 { format!("hpa-{}.jsonl", one.target.hpa) } else { "hpa.jsonl".to_owned() };
+        write_hpa(&dir.join(&name), one.seen())?;
+        hpas.push((one.target.prefix.clone(), format!("{platform}/{name}")));
     }
-    for point in &facts.seen.points {
-        line("point", serde_json::to_value(point)?)?;
-    }
-    for (name, life) in &facts.seen.lives {
-        line("pod", serde_json::json!({"name": name, "life": life}))?;
-    }
-    out.flush()?;
-    Ok(Files { load: format!("{platform}/load.json"), hpa: format!("{platform}/hpa.jsonl") })
+    Ok(Files { load: format!("{platform}/load.json"), hpas })
 }
 
-/// The pods among the ready endpoints of an entry point's Service. `None` when they cannot be read.
-pub(super) async fn endpoints(client: &Client, namespace: &str, entrypoint: Option<&Entrypoint>) -> Option<BTreeSet<String>> {
-    let service = &entrypoint?.service;
+fn write_hpa(path: &Path, seen: &Observation) -> std::io::Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let mut line = |kind: &str, value: serde_json::Value| writeln!(out, "{}", serde_json::json!({"kind": kind, "value": value}));
+    for comparison in &seen.comparisons {
+        line("comparison", serde_json::to_value(comparison)?)?;
+    }
+    for point in &seen.points {
+        line("point", serde_json::to_value(point)?)?;
+    }
+    for value in &seen.values {
+        line("metric", serde_json::to_value(value)?)?;
+    }
+    for (name, life) in &seen.lives {
+        line("pod", serde_json::json!({"name": name, "life": life}))?;
+    }
+    out.flush()
+}
+
+/// The pods among the ready endpoints of each Service of a namespace. `None` when they cannot be read.
+pub(super) async fn endpoints(client: &Client, namespace: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-    let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
-    let found = tokio::time::timeout(std::time::Duration::from_secs(5), slices.list(&of_service)).await.ok()?.ok()?;
-    let endpoints = found.items.into_iter().flat_map(|slice| slice.endpoints);
-    let ready = endpoints.filter(|e| e.conditions.as_ref().is_none_or(|c| c.ready != Some(false)));
-    Some(ready.filter_map(|e| e.target_ref?.name).collect())
+    let found = tokio::time::timeout(std::time::Duration::from_secs(5), slices.list(&ListParams::default())).await.ok()?.ok()?;
+    let mut services: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for slice in found.items {
+        let Some(service) = slice.metadata.labels.as_ref().and_then(|l| l.get("kubernetes.io/service-name")) else { continue };
+        let ready = slice.endpoints.into_iter().filter(|e| e.conditions.as_ref().is_none_or(|c| c.ready != Some(false)));
+        services.entry(service.clone()).or_default().extend(ready.filter_map(|e| e.target_ref?.name));
+    }
+    Some(services)
 }

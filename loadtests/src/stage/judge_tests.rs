@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::oracle::ControllerSettings;
-use crate::oracle::observe::{Life, Observation};
+use crate::oracle::compare::{Comparison, Outcome};
+use crate::oracle::observation::{Life, Observation, Point, Value};
 use crate::oracle::spec::{HpaView, tests::hpa};
 use crate::plan::{LoadPlan, tests as plans};
 use crate::runner::{EndedSummary, LoadResult, Mark};
 use crate::series::{Second, StepSecond};
-use crate::stage::facts::Course;
+use crate::stage::facts::{Course, Seen};
 use gauntlet_fixtures::platform::Load;
 use gauntlet_reports::verdict::Verdict::{self, *};
 use rstest::rstest;
@@ -21,6 +22,8 @@ struct Scene {
     result: LoadResult,
     seen: Observation,
     course: Course,
+    /// A second HPA.
+    other: Option<Observation>,
 }
 
 fn view() -> HpaView {
@@ -75,18 +78,25 @@ impl Scene {
             lives: old.into_iter().chain(new).collect(),
             ..Observation::default()
         };
-        let course = Course { push_ms: Some(20_000), settled_ms: Some(45_000), after_ms: Some(80_000), back_ms: Some(130_000), endpoints: None };
-        Scene { load, plan, result, seen, course }
+        let course = Course { push_ms: Some(20_000), settled_ms: Some(45_000), after_ms: Some(80_000), ..Course::default() };
+        let back_ms = BTreeMap::from([("orders".to_owned(), 130_000), ("prices".to_owned(), 130_000)]);
+        Scene { load, plan, result, seen, course: Course { back_ms, ..course }, other: None }
     }
 
     fn verdicts(&self) -> BTreeMap<String, Assertion> {
+        let several = self.other.is_some();
+        let target = |hpa: &'static str, seen: &Observation| {
+            let prefix = if several { format!("hpa.{hpa}") } else { "hpa".to_owned() };
+            Seen { hpa, prefix, expect: 4, seen: seen.clone() }
+        };
         let facts = Facts {
             load: &self.load,
             profile: &self.load.profiles["quick"],
             plan: &self.plan,
             result: &self.result,
-            seen: &self.seen,
             course: &self.course,
+            targets: std::iter::once(target("orders", &self.seen)).chain(self.other.iter().map(|o| target("prices", o))).collect(),
+            entry: Some("orders"),
         };
         all(&facts).into_iter().map(|a| (a.id.clone(), a)).collect()
     }
@@ -108,6 +118,10 @@ fn a_good_course_passes_everything() {
     assert!(all["hpa.oracle"].measured.contains("2 of 2 decisions agree, 1 of them to the replica"));
 }
 
+fn services(list: &[(&str, &[&str])]) -> BTreeMap<String, BTreeSet<String>> {
+    list.iter().map(|(name, pods)| ((*name).to_owned(), pods.iter().map(|p| (*p).to_owned()).collect())).collect()
+}
+
 type Change = fn(&mut Scene);
 
 #[rstest]
@@ -125,12 +139,20 @@ type Change = fn(&mut Scene);
     s.seen.lives.retain(|name, _| name.as_str() < "d");
 })]
 #[case::flapping("hpa.no_flapping", Fail, "3 6 4 6", |s: &mut Scene| s.seen.points = vec![point(0, 3, 3), point(30, 6, 6), point(40, 4, 4), point(50, 6, 6)])]
-#[case::stays_up("hpa.scales_back", Fail, "did not come back", |s: &mut Scene| s.course.back_ms = None)]
+#[case::stays_up("hpa.scales_back", Fail, "did not come back", |s: &mut Scene| s.course.back_ms.clear())]
 #[case::nothing_to_come_back("hpa.scales_back", Inconclusive, "nothing was scaled up", |s: &mut Scene| s.seen.points = vec![point(0, 3, 3)])]
 #[case::idle_pod("load.new_pods_serve", Fail, "no traffic reached e", |s: &mut Scene| { s.result.servers.remove("e"); })]
 #[case::endpoints_instead("load.new_pods_serve", Fail, "no traffic reached f", |s: &mut Scene| {
     s.result.servers.clear();
-    s.course.endpoints = Some(BTreeSet::from(["d".to_owned(), "e".to_owned()]));
+    s.course.endpoints = Some(services(&[("orders", &["a", "d", "e"])]));
+})]
+#[case::behind_another_service("load.new_pods_serve", Fail, "no traffic reached f", |s: &mut Scene| {
+    s.result.servers = BTreeMap::from([("gateway-1".to_owned(), 1_000)]);
+    s.course.endpoints = Some(services(&[("orders", &["gateway-1"]), ("prices", &["a", "d", "e"]), ("all", &["b"])]));
+})]
+#[case::behind_no_service("load.new_pods_serve", NotApplicable, "behind no Service", |s: &mut Scene| {
+    s.result.servers = BTreeMap::from([("gateway-1".to_owned(), 1_000)]);
+    s.course.endpoints = Some(services(&[("orders", &["gateway-1"])]));
 })]
 #[case::no_way_to_tell("load.new_pods_serve", Inconclusive, "x-served-by", |s: &mut Scene| s.result.servers.clear())]
 #[case::pending("load.no_pending_pods", Fail, "Insufficient cpu", |s: &mut Scene| {
@@ -163,4 +185,54 @@ fn a_starved_generator_is_not_the_hpas_fault() {
     scene.seen.points = vec![point(0, 3, 3)];
     scene.result.seconds.iter_mut().for_each(|x| x.lag_ms = 2_000);
     scene.is("hpa.scales_up", Inconclusive, "did not flow as planned");
+}
+
+#[test]
+fn several_targets_are_judged_each_under_its_own_name() {
+    let mut scene = Scene::new();
+    let mut other = scene.seen.clone();
+    other.points = vec![point(0, 3, 3)];
+    // Their pods are behind nothing that this load calls: only the first target's pods must have served.
+    other.lives = BTreeMap::from([("x".to_owned(), life(0, Some(0))), ("y".to_owned(), life(30, Some(35)))]);
+    scene.other = Some(other);
+    scene.is("hpa.orders.scales_up", Pass, "");
+    scene.is("hpa.prices.scales_up", Fail, "resource cpu 140/70");
+    scene.is("load.new_pods_serve", Pass, "");
+    assert_eq!(scene.verdicts().len(), 19);
+    scene.course.back_ms.remove("orders");
+    scene.is("hpa.orders.scales_back", Fail, "did not come back");
+    let stuck = scene.other.as_mut().expect("other").lives.get_mut("y").expect("y");
+    (stuck.stuck_ms, stuck.stuck_why) = (30_000, Some("Insufficient memory".into()));
+    scene.is("load.no_pending_pods", Fail, "y waited 30 s: Insufficient memory");
+}
+
+/// The HPA with a metric of pods beside its CPU, and the values that it reported: second and thousandths.
+fn with_custom(scene: &mut Scene, values: &[(u64, i64)]) {
+    let pods = json!({"type": "Pods", "pods": {"metric": {"name": "queue"}, "target": {"type": "AverageValue", "averageValue": "10"}}});
+    let spec = json!({"scaleTargetRef": {"kind": "Deployment", "name": "orders"}, "minReplicas": 3, "maxReplicas": 20, "metrics": [pods]});
+    let view = HpaView::of(&hpa(spec, json!({"currentReplicas": 3, "desiredReplicas": 3})), ControllerSettings::default());
+    let value = |&(s, milli): &(u64, i64)| Value { at_ms: s * 1000, metric: "pods metric queue".into(), milli, target_milli: 10_000 };
+    scene.seen.hpa = Some(view);
+    scene.seen.values = values.iter().map(value).collect();
+}
+
+#[rstest]
+#[case::moves(&[(5, 500), (40, 12_500)], Pass, "")]
+#[case::back_and_forth(&[(30, 500), (40, 12_500), (60, 500)], Pass, "")]
+#[case::frozen(&[(5, 500)], Inconclusive, "stayed at 0.5 (target 10) for the 60 s")]
+#[case::only_before_and_after(&[(2, 100), (5, 500), (90, 700)], Inconclusive, "stayed at 0.5")]
+#[case::none(&[], Inconclusive, "FailedGetPodsMetric: unable to get metric queue")]
+fn a_custom_metric_must_move_under_load(#[case] values: &[(u64, i64)], #[case] expected: Verdict, #[case] reason: &str) {
+    let mut scene = Scene::new();
+    with_custom(&mut scene, values);
+    scene.seen.complaints.insert("FailedGetPodsMetric".into(), "unable to get metric queue".into());
+    scene.is("hpa.custom_metric_moved", expected, reason);
+}
+
+#[test]
+fn the_values_of_a_custom_metric_are_evidence() {
+    let mut scene = Scene::new();
+    with_custom(&mut scene, &[(5, 500), (40, 12_500), (60, 3_000)]);
+    let got = &scene.verdicts()["hpa.custom_metric_moved"];
+    assert_eq!((got.measured.as_str(), got.evidence[0].as_str()), ("0.5 to 12.5 (target 10), 2 changes", "5 s 0.5, 40 s 12.5, 60 s 3"));
 }

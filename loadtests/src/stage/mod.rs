@@ -1,36 +1,32 @@
-//! The load stage: quiet, push, quiet; the HPA must see its metrics, scale up, hold, and come back.
+//! The load stage: quiet, push, quiet; each HPA must see its metrics, scale up, hold, and come back.
 
 mod blind;
+mod course;
+mod custom_metric;
 mod evidence;
 mod facts;
+mod hpa;
 mod judge;
 mod slo;
+mod targets;
 
-use crate::oracle::ControllerSettings;
-use crate::oracle::observe::{Observation, Observer};
-use crate::oracle::target::TargetError;
-use crate::plan::{AFTER, LoadPlan, PUSH};
-use crate::runner::{self, RunningLoad};
-use facts::Facts;
+use crate::oracle::{ControllerSettings, events};
+use crate::plan::LoadPlan;
+use crate::{profile, runner};
+use facts::{Facts, Seen};
 use gauntlet_fixtures::endpoint::Endpoint;
-use gauntlet_fixtures::platform::{Load, LoadProfile, Platform};
+use gauntlet_fixtures::platform::{Load, Platform};
+use gauntlet_reports::event::EventKind;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{Assertion, StageName, StageReport};
+use gauntlet_reports::verdict::Verdict;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use targets::{Targets, Watched};
 use tokio_util::sync::CancellationToken;
 
 /// How long the HPA has to see its metrics before load starts.
 const METRICS_WITHIN: Duration = Duration::from_secs(120);
-
-/// How long the first answered request may take to come.
-const FLOWS_WITHIN: Duration = Duration::from_secs(20);
-
-/// How long the replicas must stand still to have settled.
-const SETTLED_FOR: Duration = Duration::from_secs(10);
-
-/// Shortest phase `after`, so that its objective has something to judge.
-const AFTER_AT_LEAST: Duration = Duration::from_secs(5);
 
 /// What the load stage needs.
 pub struct LoadStage<'a> {
@@ -38,7 +34,7 @@ pub struct LoadStage<'a> {
     pub client: kube::Client,
     /// The platform, deployed.
     pub platform: &'a Platform,
-    /// `quick` or `standard`.
+    /// One of [`profile::PROFILES`].
     pub profile: &'a str,
     /// The load's entry point, published on this machine.
     pub endpoint: Endpoint,
@@ -64,6 +60,8 @@ enum Cut {
     Interrupted,
     /// This assertion makes the others pointless.
     Settled(Box<Assertion>),
+    /// What was asserted so far makes the rest pointless.
+    Judged,
     /// The stage as a whole cannot be judged.
     Inconclusive(String),
 }
@@ -95,6 +93,7 @@ async fn run_within(ctx: LoadStage<'_>, metrics_within: Duration) -> StageReport
             assertions.push(ctx.recorder.assert(*assertion));
             return StageReport::judge(StageName::Load, started, ended, assertions, "");
         }
+        Cut::Judged => return StageReport::judge(StageName::Load, started, ended, assertions, ""),
         Cut::Interrupted => StageReport::inconclusive(StageName::Load, started, ended, "interrupted"),
         Cut::Inconclusive(reason) => StageReport::inconclusive(StageName::Load, started, ended, reason),
     };
@@ -118,33 +117,36 @@ impl LoadStage<'_> {
 }
 
 async fn stage(ctx: &LoadStage<'_>, load: &Load, metrics_within: Duration, assertions: &mut Vec<Assertion>) -> Result<String, Cut> {
-    let profile = load.profiles.get(ctx.profile).ok_or_else(|| {
-        let known: Vec<_> = load.profiles.keys().map(String::as_str).collect();
-        format!("platform.yaml has no load profile {:?}; it has {}", ctx.profile, known.join(", "))
-    })?;
-    let origin = ctx.recorder.clock().origin_ns();
-    let plan = LoadPlan::stage(load, profile, ctx.endpoint.clone(), ctx.seed, origin).map_err(|e| e.to_string())?;
-    let namespace = &ctx.platform.namespace;
-    let start = Observer::start(ctx.client.clone(), namespace, &load.hpa, ctx.controller, ctx.recorder.clone());
-    let observer = ctx.or_stop(start).await?.map_err(|error| no_target(&load.hpa, &error))?;
-
-    ctx.recorder.progress(format!("waiting until the HPA {} sees its metrics", load.hpa));
-    let sees = ctx.or_stop(blind::sees_metrics(&ctx.client, &observer, load, metrics_within)).await?;
-    if sees.verdict != gauntlet_reports::verdict::Verdict::Pass {
-        return Err(Cut::Settled(Box::new(sees)));
+    let chosen = profile::choose("load", &load.profiles, ctx.profile).map_err(|e| e.to_string())?;
+    let note = chosen.note();
+    if let Some(message) = &note {
+        ctx.recorder.emit(EventKind::Note { message: message.clone() });
     }
-    assertions.push(ctx.recorder.assert(sees));
-    rest(ctx, &observer, profile).await?;
+    let origin = ctx.recorder.clock().origin_ns();
+    let plan = LoadPlan::stage(load, chosen.profile, ctx.endpoint.clone(), ctx.seed, origin).map_err(|e| e.to_string())?;
+    let _events = events::tell(ctx.client.clone(), &ctx.platform.namespace, ctx.recorder.clone());
+    let targets = Targets::start(ctx, load, chosen.name).await?;
+
+    ctx.recorder.progress(format!("waiting until the autoscaler sees its metrics: {}", names(load)));
+    let sees = futures::future::join_all(targets.0.iter().map(|w| blind::sees_metrics(&ctx.client, w, metrics_within)));
+    let (good, bad): (Vec<_>, Vec<_>) = ctx.or_stop(sees).await?.into_iter().partition(|a| a.verdict == Verdict::Pass);
+    assertions.extend(good.into_iter().chain(bad.iter().cloned()).map(|a| ctx.recorder.assert(a)));
+    if !bad.is_empty() {
+        return Err(Cut::Judged);
+    }
+    course::rest(ctx, &targets, chosen.profile).await?;
 
     let args: Vec<&str> = ctx.args.iter().map(String::as_str).collect();
     let running = runner::spawn(&ctx.program, &args, &plan, ctx.recorder.clone()).await.map_err(|e| e.to_string())?;
-    let course = course(ctx, load, profile, &observer, &running).await;
+    let (course, cut) = course::course(ctx, chosen.profile, &targets, &running).await;
     let result = running.stop().await;
-    let (course, cut) = match course {
-        Ok(course) => (course, None),
-        Err((course, cut)) => (course, Some(cut)),
-    };
-    let facts = Facts { load, profile, plan: &plan, result: &result, seen: &observer.finish().await, course: &course };
+    let mut seen = Vec::new();
+    for watched in targets.0 {
+        let Watched { target, expect, prefix, observer } = watched;
+        seen.push(Seen { hpa: &target.hpa, prefix, expect, seen: observer.finish().await });
+    }
+    let entry = ctx.platform.entrypoints.get(&load.entrypoint).map(|e| e.service.as_str());
+    let facts = Facts { load, profile: chosen.profile, plan: &plan, result: &result, course: &course, targets: seen, entry };
     let files = evidence::write(ctx.run_dir, &ctx.platform.name, &facts).map_err(|e| format!("cannot write the load's evidence: {e}"))?;
     if let Some(cut) = cut {
         return Err(cut);
@@ -153,21 +155,15 @@ async fn stage(ctx: &LoadStage<'_>, load: &Load, metrics_within: Duration, asser
         let file = files.of(&assertion.id);
         assertions.push(ctx.recorder.assert(assertion.with_evidence(file)));
     }
-    Ok(facts.summary())
+    Ok(note.into_iter().fold(facts.summary(), |text, note| format!("{text} ({note})")))
 }
 
-fn no_target(hpa: &str, error: &TargetError) -> Cut {
-    match error {
-        TargetError::Api { what, source: kube::Error::Api(status) } if status.code == 404 => {
-            let reason = format!("{what} is not in the cluster");
-            Cut::Settled(Box::new(Assertion::fail("hpa.sees_metrics", format!("the HPA {hpa} and its target exist"), "not found", reason)))
-        }
-        other => Cut::Inconclusive(format!("cannot {}", chain(other))),
-    }
+fn names(load: &Load) -> String {
+    load.targets.iter().map(|t| t.hpa.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -178,89 +174,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// True when the replicas stand at their minimum.
-fn at_rest(seen: &Observation) -> bool {
-    let pods = seen.pods.iter().filter(|p| !p.deleted).count();
-    let still = |hpa: &crate::oracle::spec::HpaView| {
-        hpa.desired == hpa.min && hpa.current == hpa.min && seen.ready() == hpa.min && i32::try_from(pods) == Ok(hpa.min)
-    };
-    seen.hpa.as_ref().is_some_and(still)
-}
-
-/// Waits until the replicas stand at their minimum: a push from above it would prove nothing.
-async fn rest(ctx: &LoadStage<'_>, observer: &Observer, profile: &LoadProfile) -> Result<(), Cut> {
-    let mut seen = observer.watch();
-    let patience = Duration::from_secs(profile.after_seconds);
-    if !at_rest(&seen.borrow()) {
-        ctx.recorder.progress("waiting until the replicas stand at their minimum");
-    }
-    let rested = ctx.or_stop(tokio::time::timeout(patience, seen.wait_for(at_rest))).await?.is_ok();
-    if rested {
-        return Ok(());
-    }
-    let seen = observer.watch().borrow().clone();
-    let stand = seen.hpa.as_ref().map_or_else(String::new, |h| format!(" (desired {}, minimum {})", h.desired, h.min));
-    Err(format!("before the load: {} pods Ready{stand} after {} s: the replicas did not come to rest", seen.ready(), patience.as_secs()).into())
-}
-
-/// Follows the load through its phases. What is known stays known when it is cut short.
-async fn course(ctx: &LoadStage<'_>, load: &Load, profile: &LoadProfile, observer: &Observer, running: &RunningLoad) -> Result<facts::Course, (facts::Course, Cut)> {
-    let mut course = facts::Course::default();
-    match follow(ctx, load, profile, observer, running, &mut course).await {
-        Ok(()) => Ok(course),
-        Err(cut) => Err((course, cut)),
-    }
-}
-
-async fn follow(ctx: &LoadStage<'_>, load: &Load, profile: &LoadProfile, observer: &Observer, running: &RunningLoad, course: &mut facts::Course) -> Result<(), Cut> {
-    ctx.recorder.progress(format!("quiet load: {} users", profile.quiet_users));
-    running.phase("before");
-    if !ctx.or_stop(running.flows(FLOWS_WITHIN)).await? {
-        return Ok(()); // judged by load.flowed
-    }
-    let Some(push_ms) = ctx.or_stop(running.segment(PUSH)).await? else { return Ok(()) };
-    course.push_ms = Some(push_ms);
-    running.phase_at(push_ms, "scaling");
-    ctx.recorder.progress(format!("push: {} users for {} s", profile.push_users, profile.push_seconds));
-    let over = tokio::select! {
-        over = ctx.or_stop(running.segment(AFTER)) => over?,
-        at_ms = settles(ctx, observer, profile) => {
-            course.settled_ms = Some(at_ms);
-            running.phase_at(at_ms, "during");
-            ctx.recorder.progress(format!("{} pods Ready {:.0} s after the push began", observer.watch().borrow().ready(), ctx.seconds(push_ms)));
-            ctx.or_stop(running.segment(AFTER)).await?
-        }
-    };
-    let Some(after_ms) = over else { return Ok(()) };
-    course.after_ms = Some(after_ms);
-    running.phase_at(after_ms, "after");
-    course.endpoints = evidence::endpoints(&ctx.client, &ctx.platform.namespace, ctx.platform.entrypoints.get(&load.entrypoint)).await;
-    ctx.recorder.progress(format!("quiet load: waiting until the replicas are back, {} s at most", profile.after_seconds));
-    let mut seen = observer.watch();
-    let patience = Duration::from_secs(profile.after_seconds).saturating_sub(AFTER_AT_LEAST);
-    let back = ctx.or_stop(tokio::time::timeout(patience, seen.wait_for(at_rest))).await?.is_ok();
-    course.back_ms = back.then(|| ctx.recorder.clock().now_ms());
-    ctx.or_stop(tokio::time::sleep(AFTER_AT_LEAST)).await
-}
-
-/// Waits until enough pods are Ready, as many as the HPA asks for, and have been for a while; gives the time on the run's
-/// clock in ms.
-async fn settles(ctx: &LoadStage<'_>, observer: &Observer, profile: &LoadProfile) -> u64 {
-    let mut seen = observer.watch();
-    let stands = |o: &Observation| {
-        let (ready, desired) = (o.ready(), o.hpa.as_ref().map_or(-1, |h| h.desired));
-        ready == desired && u32::try_from(ready).is_ok_and(|r| r >= profile.expect_replicas)
-    };
-    loop {
-        if seen.wait_for(stands).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        if tokio::time::timeout(SETTLED_FOR, seen.wait_for(|o| !stands(o))).await.is_err() {
-            return ctx.recorder.clock().now_ms();
-        }
-    }
 }
 
 #[cfg(test)]

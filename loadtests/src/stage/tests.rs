@@ -122,6 +122,24 @@ async fn an_unknown_profile_is_named() {
 }
 
 #[tokio::test]
+async fn every_target_that_is_blind_is_told() {
+    let server = api_server(blind("failed to get cpu utilization: missing request for cpu in container orders of Pod orders-1")).await;
+    let status = json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "prices not found"});
+    Mock::given(path(format!("{HPAS}/prices"))).respond_with(ResponseTemplate::new(404).set_body_json(status)).mount(&server).await;
+    let mut platform = platform(true);
+    let targets = &mut platform.load.as_mut().expect("load").targets;
+    let mut second = targets[0].clone();
+    targets.push(second.clone());
+    let twice = report(&server, &platform, CancellationToken::new(), Duration::from_secs(600)).await;
+    let ids: Vec<_> = twice.assertions.iter().map(|a| (a.id.as_str(), a.verdict)).collect();
+    assert_eq!(ids, [("hpa.orders.sees_metrics", Verdict::Fail); 2]);
+    second.hpa = "prices".into();
+    platform.load.as_mut().expect("load").targets[1] = second;
+    let missing = report(&server, &platform, CancellationToken::new(), Duration::from_secs(600)).await;
+    assert!(missing.reason.starts_with("hpa.prices.sees_metrics"), "{}", missing.reason);
+}
+
+#[tokio::test]
 async fn an_interruption_returns_at_once() {
     let server = api_server(blind("no metrics yet")).await;
     let stop = CancellationToken::new();

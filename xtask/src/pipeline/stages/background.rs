@@ -5,6 +5,7 @@ use crate::pipeline::Session;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use anyhow::{Context as _, Result, anyhow};
 use gauntlet_loadtests::plan::LoadPlan;
+use gauntlet_loadtests::profile;
 use gauntlet_loadtests::runner::{self, RunningLoad};
 use gauntlet_reports::recorder::Recorder;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub fn child() -> Result<(PathBuf, Vec<String>)> {
 /// When the platform declares no load, or none flows within 20 s.
 pub async fn start(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: &Recorder) -> Result<RunningLoad> {
     let load = chosen.platform.load.as_ref().context("the platform declares no load, and a fault without load proves nothing")?;
-    let profile = load.profiles.get(&session.options.args.profile).with_context(|| format!("the platform has no load profile {:?}", session.options.args.profile))?;
+    let profile = profile::choose("load", &load.profiles, &session.options.args.profile)?.profile;
     let endpoint = super::endpoint(chosen, cluster, &load.entrypoint).map_err(|why| anyhow!(why))?;
     let plan = LoadPlan::steady(load, endpoint, profile.quiet_users, session.options.seed, recorder.clock().origin_ns(), LIMIT_SECONDS)?;
     let (program, args) = child()?;

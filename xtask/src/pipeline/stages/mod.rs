@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod drill;
 pub mod load;
 pub mod policies;
+pub mod soak;
 
 use super::Session;
 use super::gates::Gates;
@@ -37,10 +38,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
         StageName::Load => load::run(session, chosen, cluster, recorder).await,
         StageName::Chaos => chaos::run(session, chosen, cluster, gates, recorder).await,
         StageName::Drill => drill::run(session, chosen, cluster, recorder).await,
-        StageName::Soak if chosen.platform.websockets.is_empty() => {
-            StageReport::not_applicable(name, started, "the platform declares no WebSocket endpoint")
-        }
-        StageName::Soak => StageReport::inconclusive(name, started, started, "the WebSocket soak is not part of this version"),
+        StageName::Soak => soak::run(session, chosen, cluster, recorder).await,
         StageName::Policies => StageReport::inconclusive(name, started, started, "policies need no cluster"),
     }
 }
@@ -61,7 +59,7 @@ fn expected_ms(session: &Session, chosen: &LoadedPlatform, name: StageName) -> u
         StageName::Policies => 1,
         StageName::Deploy => 90 + 30 * platform.procedures.tried.len() as u64,
         StageName::Load => platform.load.as_ref().and_then(|l| l.profiles.get(&session.options.args.profile)).map_or(0, |p| p.before_seconds + p.push_seconds + p.after_seconds),
-        StageName::Soak => 0,
+        StageName::Soak => gauntlet_loadtests::soak::stage::expected_seconds(platform, &session.options.args.profile),
         StageName::Chaos => platform.experiments.iter().map(|e| e.hold_seconds + e.rto_seconds / 2 + 20).sum(),
         StageName::Drill => platform.stores.iter().map(|s| s.rto_seconds / 2 + 30).sum(),
     };
