@@ -1,6 +1,4 @@
-//! What the MongoDB drill relies on, against the real server in a container: logins, hashes, indexes.
-//!
-//! The container publishes no port: it is reached on the engine's own bridge, from this machine only.
+//! MongoDB: logins, hashes, indexes.
 
 use gauntlet_chaos::drill::content::Digest;
 use gauntlet_chaos::stores::mongodb::{documents, indexes};
