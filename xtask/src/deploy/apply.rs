@@ -6,7 +6,8 @@ use super::order;
 use super::transient::{Patience, retry, transient, unreachable};
 use gauntlet_reports::recorder::Recorder;
 use kube::Client;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, Patch, PatchParams};
 use kube::discovery::{ApiResource, Scope};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -93,14 +94,16 @@ impl ApplyError {
     }
 }
 
-/// Applies `objects` with force, in the order of their dependencies; the namespace comes first even when no manifest
-/// makes it. Objects without a namespace go to `namespace`. Returns what was applied, in order.
+/// Applies `objects` with force, in the order of their dependencies; the namespace comes first, and is made when neither a
+/// manifest makes it nor it is there. One that is there is left as it is: applying a bare one would take the labels away
+/// that an earlier apply gave it. Objects without a namespace go to `namespace`. Returns what was applied, in order.
 ///
 /// # Errors
 /// The first object that could not be applied. What came before it stays applied.
 pub async fn apply(client: &Client, objects: &[Value], namespace: &str, options: &ApplyOptions, recorder: &Recorder) -> Result<Vec<ObjectRef>, ApplyError> {
     let mut planned = objects.iter().map(|o| Ok((ObjectRef::of(o)?, o.clone()))).collect::<Result<Vec<_>, MissingField>>()?;
-    if !planned.iter().any(|(o, _)| o.kind == "Namespace" && o.name == namespace) {
+    let declared = planned.iter().any(|(o, _)| o.kind == "Namespace" && o.name == namespace);
+    if !declared && !stands(client, namespace).await {
         let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         planned.push((ObjectRef::of(&made)?, made));
     }
@@ -135,6 +138,11 @@ pub async fn apply(client: &Client, objects: &[Value], namespace: &str, options:
         recorder.progress(format!("applied {}/{count} objects", applied.len()));
     }
     Ok(applied)
+}
+
+/// True when the namespace is there. Who cannot ask is told by the apply that follows.
+async fn stands(client: &Client, namespace: &str) -> bool {
+    Api::<Namespace>::all(client.clone()).get_opt(namespace).await.is_ok_and(|found| found.is_some())
 }
 
 /// Finds the kind; waits for it when a CustomResourceDefinition of this very call may still be establishing it.

@@ -59,6 +59,16 @@ async fn applies_in_order_and_makes_and_labels_the_namespace() {
 }
 
 #[tokio::test]
+async fn a_namespace_that_stands_keeps_its_labels() {
+    let (server, client) = server_with_kinds().await;
+    let stands = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "globeco", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    Mock::given(method("GET")).and(path("/api/v1/namespaces/globeco")).respond_with(ResponseTemplate::new(200).set_body_json(stands)).mount(&server).await;
+    Mock::given(method("PATCH")).respond_with(echo).mount(&server).await;
+    let applied = apply(&client, &[secret()], "globeco", &quick(), &recorder()).await.expect("applied");
+    assert_eq!(applied.iter().map(|o| o.kind.as_str()).collect::<Vec<_>>(), ["Secret"]);
+}
+
+#[tokio::test]
 async fn a_403_of_a_starting_control_plane_is_waited_out() {
     let (server, client) = server_with_kinds().await;
     let forbidden = status(403, "Forbidden", r#"secrets "mongo" is forbidden: User "kubernetes-admin" cannot patch resource "secrets""#);
