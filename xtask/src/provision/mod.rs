@@ -65,13 +65,17 @@ pub async fn provision(ctx: &Context, facts: &Facts, needed: &Needed) -> Result<
         bail!("the node image is missing, and --no-provision forbids making it: run `cargo xtask verify` once without it");
     }
     let wanted = Wanted::new(&parts, needed, if official.is_some() { For::OfficialNode } else { For::OwnNode })?;
-    make(ctx, facts, &parts, &wanted, needed).await?;
-    let node_image = match official {
-        Some(image) => image,
-        None => node_image::build(ctx, &parts).await?,
+    let built = make(ctx, facts, &parts, &wanted, needed).await?;
+    let node_image = async {
+        match official {
+            Some(image) => Ok(image),
+            None => node_image::build(ctx, &parts).await,
+        }
     };
-    clear_build_cache(ctx).await;
-    Ok(Provisioned { kind: go_binaries::path(ctx, parts.binary("kind")?)?, node_image, loaded: wanted.loaded() })
+    // Deleting takes a while and is in nobody's way.
+    let (node_image, tidied) = tokio::join!(node_image, tidy(ctx, built));
+    tidied?;
+    Ok(Provisioned { kind: go_binaries::path(ctx, parts.binary("kind")?)?, node_image: node_image?, loaded: wanted.loaded() })
 }
 
 /// Provisions what is needed on a cluster that stands. Gives the images to load into its nodes.
@@ -82,35 +86,55 @@ pub async fn provision_standing(ctx: &Context, facts: &Facts, needed: &Needed) -
     let parts = Parts::load(&ctx.fixtures())?;
     let wanted = Wanted::new(&parts, needed, For::StandingCluster)?;
     check_disk(ctx, facts, &wanted)?;
-    make(ctx, facts, &parts, &wanted, needed).await?;
-    clear_build_cache(ctx).await;
+    let built = make(ctx, facts, &parts, &wanted, needed).await?;
+    tidy(ctx, built).await?;
     Ok(wanted.loaded())
 }
 
-/// Makes programs, jars and images, each unless it stands.
-async fn make(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>, needed: &Needed) -> Result<()> {
+/// Makes programs, jars and images, each unless it stands. True when an image was built.
+async fn make(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>, needed: &Needed) -> Result<bool> {
     // Debian packages, Go modules and jars come from different places and load different resources: side by side.
-    let (debian, programs, own, jars) = tokio::join!(
-        async { if wanted.on_debian() { base_image::ensure(ctx, facts).await } else { Ok(()) } },
+    let (packages, programs, own, jars) = tokio::join!(
+        build_from_packages(ctx, facts, parts, wanted),
         build_programs(ctx, parts, wanted),
         build_own_programs(ctx, wanted),
         fetch_jars(ctx, parts, wanted)
     );
     programs?;
-    debian?;
     own?;
     jars?;
-    let mut built = false;
-    for image in &wanted.images {
+    let mut built = packages?;
+    for image in wanted.images.iter().filter(|image| wanted.holds_programs(image)) {
         built |= images::build(ctx, parts, image).await?;
     }
     for (platform, folder) in &needed.services {
         built |= services::build(ctx, parts, platform, folder).await?;
     }
-    if built {
-        docker::prune().await.context("failed to remove superseded images")?;
+    Ok(built)
+}
+
+/// The base image, and the images that need nothing but Debian's packages.
+async fn build_from_packages(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>) -> Result<bool> {
+    if wanted.on_debian() {
+        base_image::ensure(ctx, facts).await?;
     }
-    Ok(())
+    let mut built = false;
+    for image in wanted.images.iter().filter(|image| !wanted.holds_programs(image)) {
+        built |= images::build(ctx, parts, image).await?;
+    }
+    Ok(built)
+}
+
+/// Removes what nobody needs any more.
+async fn tidy(ctx: &Context, built: bool) -> Result<()> {
+    let prune = async {
+        match built {
+            true => docker::prune().await.context("failed to remove superseded images"),
+            false => Ok(()),
+        }
+    };
+    let (pruned, ()) = tokio::join!(prune, clear_build_cache(ctx));
+    pruned
 }
 
 /// The programs of this workspace that go into images: compiled beside the Go programs, which leave a core idle while

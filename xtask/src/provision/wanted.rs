@@ -74,6 +74,12 @@ impl<'a> Wanted<'a> {
         self.purpose == For::OwnNode || self.images.iter().any(|image| image.base.as_deref() == Some(super::base_image::NAME))
     }
 
+    /// True when the image, or one that it is made from, holds programs or jars: it waits for them.
+    pub fn holds_programs(&self, image: &Image) -> bool {
+        let base = image.base.as_deref().and_then(|base| self.images.iter().find(|i| i.full_name() == base));
+        !image.binaries.is_empty() || image.jars.is_some() || base.is_some_and(|base| self.holds_programs(base))
+    }
+
     /// True when an image holds this program.
     pub fn in_images(&self, program: &str) -> bool {
         self.images.iter().any(|image| image.binaries.iter().any(|name| name == program))
@@ -144,6 +150,7 @@ images:
         assert_eq!(images, ["gauntlet/apiserver:v1", "gauntlet/agent:v1", "gauntlet/packager:12", "gauntlet/redis:7"]);
         assert!(!binaries.contains(&"minio".to_owned()));
         assert_eq!(wanted.loaded(), ["gauntlet/redis:7"]);
+        assert_eq!(wanted.images.iter().map(|i| wanted.holds_programs(i)).collect::<Vec<_>>(), [true, true, false, false]);
     }
 
     #[test]
