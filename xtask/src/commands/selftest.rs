@@ -50,7 +50,8 @@ pub async fn run(args: &SelftestArgs) -> Result<u8> {
     }
     if args.list {
         for (platform, defect) in &chosen {
-            println!("{:<10} {:<36} {}", platform.platform.name, defect.name, defect.description.about);
+            let nature = format!("{:?}", defect.description.nature).to_lowercase();
+            println!("{:<10} {:<10} {:<36} {}", platform.platform.name, nature, defect.name, defect.description.about);
         }
         return Ok(0);
     }

@@ -29,9 +29,10 @@ pub async fn run(defect: &Defect, good: &LoadedPlatform, seed: u64, out: &Path, 
     let folder = tempfile::tempdir().context("failed to make a folder")?;
     std::fs::write(folder.path().join("platform.yaml"), defect.platform_yaml(good)?.to_string())?;
     // What the platform's folder holds beside manifests is the broken one's too.
-    if good.folder.join("services").is_dir() {
-        let services = good.folder.join("services").canonicalize()?;
-        std::os::unix::fs::symlink(services, folder.path().join("services"))?;
+    for part in ["services", "facts.yaml"] {
+        if good.folder.join(part).exists() {
+            std::os::unix::fs::symlink(good.folder.join(part).canonicalize()?, folder.path().join(part))?;
+        }
     }
     let stages: Vec<_> = defect.description.only.iter().map(|s| s.as_str()).collect();
     let mut command = Command::new(std::env::current_exe().context("failed to find our own path")?);
