@@ -35,7 +35,7 @@ pub async fn run(defect: &Defect, good: &LoadedPlatform, seed: u64, out: &Path, 
         }
     }
     let stages: Vec<_> = defect.description.only.iter().map(|s| s.as_str()).collect();
-    let mut command = Command::new(std::env::current_exe().context("failed to find our own path")?);
+    let mut command = Command::new(crate::machine::own_program()?);
     command.args(["verify", "--yes", "--seed", &seed.to_string(), "--only", &stages.join(","), "--platform"]).arg(folder.path()).arg("--out").arg(out);
     if !defect.description.experiments.is_empty() {
         command.args(["--experiment", &defect.description.experiments.join(",")]);

@@ -1,6 +1,7 @@
 //! The load that goes on while faults are applied and backups are taken: the quiet users of the platform's journeys.
 
 use crate::cluster::Cluster;
+use crate::machine;
 use crate::pipeline::Session;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use anyhow::{Context as _, Result, anyhow};
@@ -19,8 +20,7 @@ const LIMIT_SECONDS: u64 = 1800;
 /// # Errors
 /// When our own path is not known.
 pub fn child() -> Result<(PathBuf, Vec<String>)> {
-    let own = std::env::current_exe().context("failed to find our own path")?;
-    Ok((own, vec!["internal-goose".to_owned()]))
+    Ok((machine::own_program()?, vec!["internal-goose".to_owned()]))
 }
 
 /// Starts the load and returns once it flows.
