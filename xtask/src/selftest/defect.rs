@@ -91,7 +91,7 @@ fn read(folder: PathBuf) -> Result<Defect> {
     if let Some(unknown) = description.replaces.iter().find(|r| !["production", "kind"].contains(&r.as_str())) {
         bail!("defect {name}: `replaces` knows production and kind, not {unknown}");
     }
-    if description.replaces.is_empty() != !folder.join("kustomization.yaml").is_file() {
+    if description.replaces.is_empty() == folder.join("kustomization.yaml").is_file() {
         bail!("defect {name}: `replaces` and a kustomization.yaml belong together");
     }
     Ok(Defect { name, folder, description })
