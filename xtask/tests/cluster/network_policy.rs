@@ -67,6 +67,7 @@ async fn settles(pods: &Api<Pod>, from: &str, address: &str, expected: bool) -> 
 
 #[tokio::test]
 #[ignore = "needs the cluster: cargo xtask test"]
+#[expect(clippy::await_holding_lock, reason = "one test has the cluster from its start to its end, on a thread of its own")]
 async fn a_default_deny_shuts_and_a_label_opens() {
     let _turn = turn();
     let client = client().await;
