@@ -71,9 +71,9 @@ fn load(with_broken: bool) -> Load {
         steps.push(json!({"name": "broken", "method": "GET", "path": "/broken", "expectStatus": 200}));
     }
     serde_json::from_value(json!({
-        "entrypoint": "api", "hpa": "orders",
+        "entrypoint": "api", "targets": [{"hpa": "orders", "expectReplicas": {"quick": 4}}],
         "journeys": [{"name": "order", "weight": 1, "thinkMs": [5, 10], "steps": steps}],
-        "profiles": {"quick": {"quietUsers": 2, "pushUsers": 5, "beforeSeconds": 3, "pushSeconds": 3, "afterSeconds": 60, "expectReplicas": 4}},
+        "profiles": {"quick": {"quietUsers": 2, "pushUsers": 5, "beforeSeconds": 3, "pushSeconds": 3, "afterSeconds": 60}},
         "slo": {"before": slo, "scaling": slo, "during": slo, "after": slo}
     }))
     .expect("load")

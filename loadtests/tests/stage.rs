@@ -228,7 +228,7 @@ async fn a_good_autoscaler_passes_the_whole_stage() {
     assert_eq!(report.assertions.len(), 14);
     let phases: Vec<_> = recorder.events().into_iter().filter_map(|e| if let EventKind::Phase { phase } = e.kind { Some(phase) } else { None }).collect();
     assert_eq!(phases, ["before", "scaling", "during", "after"]);
-    assert!(load["time_to_scale"]["serving_ms"].is_u64() && load["phases"]["during"]["all"]["requests"].is_u64(), "{load}");
+    assert!(load["time_to_scale"]["orders"]["serving_ms"].is_u64() && load["phases"]["during"]["all"]["requests"].is_u64(), "{load}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

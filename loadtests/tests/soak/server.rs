@@ -242,7 +242,7 @@ async fn talk(mut socket: WebSocket, world: Shared, draining: CancellationToken)
                         return None;
                     }
                 }
-                if count > 30 && world.once(Flaw::StopsSending) {
+                if world.deleted.load(Ordering::Relaxed) && count > 10 && world.once(Flaw::StopsSending) {
                     // It answers on, but no event comes any more.
                     silent(&mut socket, &world, &draining).await?;
                 }
@@ -256,12 +256,18 @@ async fn talk(mut socket: WebSocket, world: Shared, draining: CancellationToken)
             message = socket.recv() => {
                 match message?.ok()? {
                     Message::Text(text) => hear(&mut socket, &world, &serde_json::from_str(&text).ok()?).await?,
-                    Message::Close(_) => return None,
+                    Message::Close(_) => return answered(&mut socket).await,
                     _ => {}
                 }
             }
         }
     }
+}
+
+/// The client closed: reading on sends the answer.
+async fn answered(socket: &mut WebSocket) -> Option<()> {
+    while let Some(Ok(_)) = socket.recv().await {}
+    None
 }
 
 /// Answers messages, and sends no event.
@@ -271,7 +277,7 @@ async fn silent(socket: &mut WebSocket, world: &Shared, draining: &CancellationT
             () = draining.cancelled() => return None,
             message = socket.recv() => match message?.ok()? {
                 Message::Text(text) => hear(socket, world, &serde_json::from_str(&text).ok()?).await?,
-                Message::Close(_) => return None,
+                Message::Close(_) => return answered(socket).await,
                 _ => {}
             }
         }
