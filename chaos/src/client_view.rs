@@ -5,6 +5,12 @@
 
 use gauntlet_reports::event::{Event, EventKind};
 
+/// A latency within so many times the baseline is back.
+const LATENCY_FACTOR: f64 = 3.0;
+/// A second's 99th percentile over a few requests is the slowest of them: noise up to here means nothing.
+const LATENCY_NOISE_MS: f64 = 100.0;
+/// The end of the observation, in seconds.
+const SETTLED_SECONDS: usize = 5;
 /// Healthy seconds in a row that make a recovery.
 pub const HEALTHY_IN_A_ROW: usize = 3;
 /// A window is a second.
@@ -100,6 +106,33 @@ pub enum ClientRecovery {
     Never,
 }
 
+/// The 99th percentile of latency before a fault, and at the end of its observation.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Latency {
+    /// Median over the seconds before the fault, in ms.
+    pub before_ms: f64,
+    /// Median over the last seconds that were observed, in ms.
+    pub after_ms: f64,
+}
+
+impl Latency {
+    /// What counts as back: so many times the baseline, and never less than a small cluster's noise above it, in ms.
+    pub fn limit_ms(&self) -> f64 {
+        (self.before_ms * LATENCY_FACTOR).max(self.before_ms + LATENCY_NOISE_MS)
+    }
+
+    fn of(windows: &[&Window], span: &Span) -> Option<Self> {
+        let before = windows.iter().filter(|w| w.at_ms <= span.injected_ms).filter_map(|w| w.p99_ms);
+        let after = windows.iter().rev().filter(|w| w.start_ms() >= span.injected_ms).filter_map(|w| w.p99_ms).take(SETTLED_SECONDS);
+        Some(Latency { before_ms: median(before.collect())?, after_ms: median(after.collect())? })
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
 /// What clients saw of one experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientView {
@@ -109,6 +142,8 @@ pub struct ClientView {
     pub outside: Tally,
     /// Their recovery.
     pub recovery: ClientRecovery,
+    /// Latency before and after; None when it was not measured on both sides.
+    pub latency: Option<Latency>,
     /// None when enough load flowed in the fault window; else what was missing.
     pub too_little_load: Option<String>,
 }
@@ -168,7 +203,8 @@ pub fn judge(windows: &[Window], span: Span, budget_outside: f64) -> ClientView 
     } else {
         None
     };
-    ClientView { inside, outside, recovery: recovery(&seen, &span, budget_outside), too_little_load }
+    let latency = Latency::of(&seen, &span);
+    ClientView { inside, outside, recovery: recovery(&seen, &span, budget_outside), latency, too_little_load }
 }
 
 /// The last `n` seconds up to `now_ms` all have a sample and are healthy.
@@ -215,6 +251,20 @@ mod tests {
         assert_eq!(judge(&seconds(30, &[]), SPAN, 0.0).recovery, ClientRecovery::NeverUnhealthy);
         assert_eq!(judge(&seconds(18, &[(16, 1.0)]), SPAN, 0.0).recovery, ClientRecovery::Never);
         assert_eq!(judge(&seconds(30, &[(16, 1.0)]), SPAN, 0.2).recovery, ClientRecovery::NeverUnhealthy);
+    }
+
+    #[test]
+    fn latency_is_compared_between_the_time_before_and_the_end() {
+        let mut slow = seconds(30, &[]);
+        for window in &mut slow {
+            window.p99_ms = Some(if window.at_ms > 10_000 && window.at_ms < 24_000 { 900.0 } else { 40.0 });
+        }
+        let back = judge(&slow, SPAN, 0.0).latency.expect("latency");
+        assert_eq!((back.before_ms, back.after_ms, back.limit_ms()), (40.0, 40.0, 140.0));
+        slow.iter_mut().filter(|w| w.at_ms > 10_000).for_each(|w| w.p99_ms = Some(500.0));
+        assert_eq!(judge(&slow, SPAN, 0.0).latency.expect("latency").after_ms, 500.0);
+        assert_eq!(judge(&seconds(30, &[]), SPAN, 0.0).latency, None);
+        assert_eq!(Latency { before_ms: 200.0, after_ms: 0.0 }.limit_ms(), 600.0);
     }
 
     #[test]

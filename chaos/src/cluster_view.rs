@@ -43,6 +43,8 @@ pub struct NodeView {
     pub unschedulable: bool,
     /// It runs the control plane.
     pub control_plane: bool,
+    /// Its label `topology.kubernetes.io/zone`; empty without one.
+    pub zone: String,
 }
 
 /// A Deployment or StatefulSet of the platform's namespace.
@@ -92,6 +94,8 @@ pub struct ClusterView {
 
 /// The label that kubeadm (and so kind) puts on control-plane nodes.
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+/// The label of a node's zone.
+const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// True when a selector matches labels. A selector that cannot be read matches nothing; so does an absent one.
 fn selects(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> bool {
@@ -120,6 +124,7 @@ pub fn node_view(node: &Node) -> NodeView {
         ready_status,
         unschedulable: node.spec.as_ref().and_then(|s| s.unschedulable).unwrap_or(false),
         control_plane: node.metadata.labels.as_ref().is_some_and(|l| l.contains_key(CONTROL_PLANE)),
+        zone: node.metadata.labels.as_ref().and_then(|l| l.get(ZONE)).cloned().unwrap_or_default(),
     }
 }
 

@@ -12,8 +12,9 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -52,11 +53,24 @@ pub struct ClusterWatch {
     deployments: Store<Deployment>,
     stateful_sets: Store<StatefulSet>,
     budgets: Store<PodDisruptionBudget>,
+    ended: Arc<Mutex<BTreeMap<String, (String, Exits)>>>,
     changes: watch::Receiver<u64>,
     _feeds: JoinSet<()>,
 }
 
-fn feed<K>(api: Api<K>, changes: &Arc<watch::Sender<u64>>, feeds: &mut JoinSet<()>) -> Store<K>
+/// How the containers of a pod ended that was asked to go: name to exit code.
+pub type Exits = BTreeMap<String, i32>;
+
+/// The exit codes that a pod on its way out shows. One that the kubelet made up, because it did not find the container any
+/// more, is none.
+pub fn exits(pod: &Pod) -> Option<Exits> {
+    pod.metadata.deletion_timestamp.as_ref()?;
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let ended = statuses.iter().filter_map(|s| Some((s.name.clone(), s.state.as_ref()?.terminated.as_ref()?)));
+    Some(ended.filter(|(_, t)| t.reason.as_deref() != Some("ContainerStatusUnknown")).map(|(name, t)| (name, t.exit_code)).collect())
+}
+
+fn feed<K>(api: Api<K>, changes: &Arc<watch::Sender<u64>>, feeds: &mut JoinSet<()>, observe: impl Fn(&K) + Send + 'static) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -66,8 +80,10 @@ where
     feeds.spawn(async move {
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
-            if let Err(error) = event {
-                tracing::debug!(%error, kind = %K::kind(&()), "watch broke; it is made again");
+            match &event {
+                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) => observe(object),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, kind = %K::kind(&()), "watch broke; it is made again"),
             }
             changes.send_modify(|n| *n += 1);
         }
@@ -86,12 +102,21 @@ impl ClusterWatch {
         let mut feeds = JoinSet::new();
         let ns = |c: &Client| (c.clone(), namespace.to_owned());
         let (c, n) = ns(client);
+        let ended: Arc<Mutex<BTreeMap<String, (String, Exits)>>> = Arc::default();
+        let kept = ended.clone();
+        let keep = move |pod: &Pod| {
+            if let (Some(found), Some(uid)) = (exits(pod), pod.metadata.uid.clone()) {
+                let name = pod.metadata.name.clone().unwrap_or_default();
+                kept.lock().unwrap_or_else(PoisonError::into_inner).entry(uid).or_insert((name, Exits::new())).1.extend(found);
+            }
+        };
         let watch = ClusterWatch {
-            pods: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds),
-            nodes: feed(Api::all(c.clone()), &sender, &mut feeds),
-            deployments: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds),
-            stateful_sets: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds),
-            budgets: feed(Api::namespaced(c, &n), &sender, &mut feeds),
+            pods: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds, keep),
+            nodes: feed(Api::all(c.clone()), &sender, &mut feeds, |_| {}),
+            deployments: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds, |_| {}),
+            stateful_sets: feed(Api::namespaced(c.clone(), &n), &sender, &mut feeds, |_| {}),
+            budgets: feed(Api::namespaced(c, &n), &sender, &mut feeds, |_| {}),
+            ended,
             namespace: n,
             changes,
             _feeds: feeds,
@@ -128,6 +153,12 @@ impl ClusterWatch {
         )
     }
 
+    /// How pods ended that were asked to go, by name; those that were not seen to end have no exit codes.
+    pub fn exits_of(&self, uids: &BTreeSet<String>) -> Vec<(String, Exits)> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        uids.iter().map(|uid| ended.get(uid).cloned().unwrap_or_else(|| (uid.clone(), Exits::new()))).collect()
+    }
+
     /// Waits until the condition holds, asking it at each change of the cluster.
     pub async fn wait_until(&self, condition: &dyn Condition, timeout: Duration, stop: &CancellationToken) -> Waited {
         let deadline = tokio::time::Instant::now() + timeout;
@@ -148,5 +179,27 @@ impl ClusterWatch {
         let mut changes = self.changes.clone();
         changes.mark_unchanged();
         let _ = tokio::time::timeout(at_most, changes.changed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_a_pod_on_its_way_out_has_ended_and_only_as_it_was_seen() {
+        let pod = |deleted: bool| -> Pod {
+            let mut value = json!({"metadata": {"name": "p", "uid": "u"}, "status": {"containerStatuses": [
+                {"name": "api", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": 137, "reason": "Error"}}},
+                {"name": "side", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}},
+                {"name": "slow", "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}}}]}});
+            if deleted {
+                value["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            }
+            serde_json::from_value(value).expect("pod")
+        };
+        assert_eq!(exits(&pod(true)), Some(Exits::from([("api".to_owned(), 137)])));
+        assert_eq!(exits(&pod(false)), None);
     }
 }

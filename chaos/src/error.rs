@@ -64,6 +64,9 @@ pub enum ChaosError {
         /// What was seen last.
         last_seen: String,
     },
+    /// The fault would not be what it claims to be here.
+    #[error("make the fault true to its name: {0}")]
+    Unsound(String),
     /// The run was stopped (Ctrl-C).
     #[error("go on: the run was stopped")]
     Stopped,

@@ -57,10 +57,14 @@ impl FaultContext<'_> {
 pub struct Effect {
     /// UIDs of the pods that it took away.
     pub lost: BTreeSet<String>,
+    /// A workload that must have at least so many replicas again to be full, when the fault changed their number.
+    pub at_least: Option<(String, i32)>,
     /// What was done, for a person.
     pub detail: String,
     /// What became of evictions, for faults that evict.
     pub evictions: Option<Evictions>,
+    /// The pods were asked to go and had their time: they must end by themselves.
+    pub graceful: bool,
 }
 
 /// One experiment. One file in `experiments/`, one row in [`registry`](crate::registry).
@@ -73,6 +77,12 @@ pub trait Experiment: Send + Sync {
     /// # Errors
     /// When nothing qualifies, with the reasons.
     fn plan(&self, view: &ClusterView, spec: &Spec, seed: u64) -> Result<Plan, PlanError>;
+
+    /// Asks the cluster for what the plan still needs, above all for what the recovery must know. Nothing is changed, and
+    /// the journal is written only after it.
+    fn prepare<'a>(&'a self, _ctx: &'a FaultContext<'a>, _plan: &'a mut Plan) -> BoxFuture<'a, Result<(), ChaosError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Applies the fault. Called only after the journal is on disk. An error leaves the fault to be recovered.
     fn apply<'a>(&'a self, ctx: &'a FaultContext<'a>, plan: &'a Plan) -> BoxFuture<'a, Result<Effect, ChaosError>>;

@@ -1,12 +1,13 @@
 //! The course of one experiment: baseline, journal, fault, proof, recovery, read-back, judgement's material.
 
+use crate::alert_watch::{self, AlertWatch};
 use crate::budget_guard::BudgetGuard;
 use crate::client_feed::ClientFeed;
 use crate::client_view::{self, HEALTHY_IN_A_ROW, Span};
 use crate::cluster_watch::{ClusterWatch, Waited};
 use crate::error::ChaosError;
 use crate::experiment::{Effect, FaultContext, Plan};
-use crate::journal::{FaultRecord, FaultState, NewFault, Recovery};
+use crate::journal::{FaultRecord, FaultState, NewFault};
 use crate::judge::Observation;
 use crate::ledger::all::{LedgerRun, Ledgers};
 use crate::plan;
@@ -14,7 +15,8 @@ use crate::rebalance::rebalance;
 use crate::recover::{READ_BACK_WITHIN, recover_one};
 use crate::snapshot::{self, Snapshot};
 use crate::stage::ChaosStage;
-use crate::steady_state::{WorkloadsFull, at_rest};
+use crate::steady_state::{All, AtLeast, WorkloadsFull, at_rest};
+use crate::store_watch::StoreWatch;
 use gauntlet_fixtures::platform::Experiment as Spec;
 use gauntlet_reports::event::{EventKind, FaultPhase};
 use std::time::Duration;
@@ -26,6 +28,8 @@ const REST_WITHIN: Duration = Duration::from_secs(120);
 const CALM_WITHIN: Duration = Duration::from_secs(45);
 /// Objects and nodes must be as before within this time; taints of a node that came back go last.
 const EQUAL_WITHIN: Duration = Duration::from_secs(45);
+/// Alerts of an earlier fault must be quiet within this time before a fault.
+const QUIET_WITHIN: Duration = Duration::from_secs(120);
 /// Time for reading back when the run was stopped.
 const READ_BACK_WHEN_STOPPED: Duration = Duration::from_secs(60);
 /// Acknowledged writes before a fault, so that there is something to lose.
@@ -48,6 +52,7 @@ struct Prepared {
     plan: Plan,
     before: Snapshot,
     from_ms: u64,
+    alerts: Option<AlertWatch>,
 }
 
 impl ExperimentRun<'_> {
@@ -95,9 +100,15 @@ impl ExperimentRun<'_> {
         }
         let mut drawn = plan::plan_one(&self.watch.view(), self.spec, stage.seed)?;
         plan::name_bystanders(&stage.client, &mut drawn).await?;
-        if let Recovery::StartNode { node, .. } = &drawn.recovery {
+        plan::entry(self.spec)?.experiment.prepare(&self.context(), &mut drawn).await?;
+        for node in plan::stopped_nodes(&drawn.recovery) {
             // A node that is not ours to start must not be stopped, nor journaled.
             stage.nodes.is_running(node).await?;
+        }
+        let alerts = self.spec.alerts.first().map(|_| AlertWatch::start(&stage.client, &stage.platform.namespace, &self.spec.alerts, &stage.recorder));
+        if let Some(alerts) = &alerts {
+            // One that does not become quiet is judged as one that says nothing.
+            alerts.quiet(&self.spec.alerts, QUIET_WITHIN, &stage.stop).await;
         }
         let before = Snapshot::take(&stage.client, &stage.platform.namespace).await?;
         // Judged by each ledger itself: nothing acknowledged is inconclusive. The fault goes on.
@@ -113,11 +124,11 @@ impl ExperimentRun<'_> {
         }
         let from_ms = self.now_ms().saturating_sub((HEALTHY_IN_A_ROW as u64 + 1) * 1000);
         stage.recorder.progress(format!("{}: {} is the target (seed {})", self.spec.name, drawn.target, stage.seed));
-        Ok(Prepared { plan: drawn, before, from_ms })
+        Ok(Prepared { plan: drawn, before, from_ms, alerts })
     }
 
     async fn fault(&self, prepared: Prepared, seen: &mut Observation) {
-        let Prepared { plan, before, from_ms } = prepared;
+        let Prepared { plan, before, from_ms, alerts } = prepared;
         let stage = self.stage;
         let record = match self.journal(&plan) {
             Ok(record) => record,
@@ -125,29 +136,49 @@ impl ExperimentRun<'_> {
         };
         self.tell(&plan, FaultPhase::Journaled, &record.id, self.now_ms());
         let guard = BudgetGuard::start(&stage.client, &stage.platform.namespace, &stage.recorder);
-        let ctx = FaultContext {
-            client: &stage.client,
-            watch: self.watch,
-            nodes: stage.nodes.as_ref(),
-            recorder: &stage.recorder,
-            stop: &stage.stop,
-            spec: self.spec,
-        };
+        let ctx = self.context();
         let (injected_ms, injected) = (self.now_ms(), Instant::now());
         let effect = self.apply_and_prove(&ctx, &plan, &record, injected_ms, seen).await;
-        let (recovered, read_back) = tokio::join!(
-            self.workloads_full(&plan, &effect, injected, injected_ms, seen.took_effect.as_ref().is_some_and(Result::is_ok)),
-            self.hold_and_recover(record, injected)
-        );
+        // Asked only after the proof: before it, everything still looks whole.
+        let proven = seen.took_effect.as_ref().is_some_and(Result::is_ok);
+        let deadline = injected + Duration::from_secs(self.spec.rto_seconds);
+        let stores = proven.then(|| StoreWatch::start(&stage.client, stage.platform, self.spec, stage.recorder.clock(), deadline, &stage.stop));
+        let (recovered, (until_ms, read_back)) =
+            tokio::join!(self.workloads_full(&plan, &effect, injected, injected_ms, proven), self.hold_and_recover(record, injected));
+        seen.held = alert_watch::Held { from_ms: injected_ms, until_ms };
         seen.recovered = recovered;
         seen.read_back = Some(read_back);
         // The whole of the fault was watched; what comes now is the aftermath.
         let worst = guard.finish();
         seen.budgets = effect.evictions.as_ref().map(|_| worst);
         seen.evictions = effect.evictions;
+        seen.exits = effect.graceful.then(|| self.watch.exits_of(&effect.lost));
         self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await;
+        match stores {
+            Some(Ok(stores)) => seen.stores = stores.finish().await,
+            Some(Err(error)) => tracing::warn!(%error, "stores were not asked"),
+            None => {}
+        }
         seen.client = self.clients(from_ms, injected_ms).await;
-        seen.differences = Some(self.differences(&before).await);
+        if let Some(alerts) = alerts {
+            alerts.quiet(&self.spec.alerts, alert_watch::RESOLVED_WITHIN, &stage.stop).await;
+            seen.alerts = Some(alerts.log());
+        }
+        let found = self.differences(&before).await;
+        seen.left_over = Some(found.as_ref().map(|(_, left)| left.clone()).map_err(Clone::clone));
+        seen.differences = Some(found.map(|(different, _)| different));
+    }
+
+    fn context(&self) -> FaultContext<'_> {
+        let stage = self.stage;
+        FaultContext {
+            client: &stage.client,
+            watch: self.watch,
+            nodes: stage.nodes.as_ref(),
+            recorder: &stage.recorder,
+            stop: &stage.stop,
+            spec: self.spec,
+        }
     }
 
     fn journal(&self, plan: &Plan) -> Result<FaultRecord, ChaosError> {
@@ -193,7 +224,10 @@ impl ExperimentRun<'_> {
         if !proven {
             return None;
         }
-        let full = WorkloadsFull { only: None, lost: effect.lost.clone() };
+        let full = All(vec![
+            Box::new(WorkloadsFull { only: None, lost: effect.lost.clone() }),
+            Box::new(AtLeast(effect.at_least.clone())),
+        ]);
         let left = Duration::from_secs(self.spec.rto_seconds).saturating_sub(injected.elapsed());
         match self.watch.wait_until(&full, left, &self.stage.stop).await {
             Waited::Met => {
@@ -206,17 +240,19 @@ impl ExperimentRun<'_> {
         }
     }
 
-    /// Keeps the fault for its time (or until the run is stopped), then recovers it.
-    async fn hold_and_recover(&self, record: FaultRecord, injected: Instant) -> (String, bool) {
+    /// Keeps the fault for its time (or until the run is stopped), then recovers it. Gives when the recovery began, in ms, and
+    /// what the cluster showed.
+    async fn hold_and_recover(&self, record: FaultRecord, injected: Instant) -> (u64, (String, bool)) {
         let stage = self.stage;
         tokio::select! {
             () = stage.stop.cancelled() => {}
             () = tokio::time::sleep_until(injected + Duration::from_secs(self.spec.hold_seconds)) => {}
         }
+        let until_ms = self.now_ms();
         // Whoever stops a run waits for the fault to go, not for slow pods.
         let within = if stage.stop.is_cancelled() { READ_BACK_WHEN_STOPPED } else { READ_BACK_WITHIN };
         let recovered = recover_one(Some(&stage.client), stage.nodes.as_ref(), &stage.journal, &stage.recorder, record, within).await;
-        (recovered.read_back, recovered.ok)
+        (until_ms, (recovered.read_back, recovered.ok))
     }
 
     /// Observes until clients are calm, at the longest until a little after the fault window.
@@ -240,14 +276,14 @@ impl ExperimentRun<'_> {
         Some(client_view::judge(&self.feed.windows(), span, budget))
     }
 
-    /// What is still different when the time for it is over.
-    async fn differences(&self, before: &Snapshot) -> Result<Vec<String>, String> {
+    /// What is still different, and what is left over, when the time for it is over.
+    async fn differences(&self, before: &Snapshot) -> Result<(Vec<String>, Vec<String>), String> {
         let stage = self.stage;
         let deadline = Instant::now() + EQUAL_WITHIN;
         loop {
             let after = Snapshot::take(&stage.client, &stage.platform.namespace).await.map_err(|e| format!("failed to {e}"))?;
-            let found = snapshot::compare(before, &after);
-            if found.is_empty() || Instant::now() >= deadline || stage.stop.is_cancelled() {
+            let found = (snapshot::compare(before, &after), snapshot::left_over(before, &after));
+            if (found.0.is_empty() && found.1.is_empty()) || Instant::now() >= deadline || stage.stop.is_cancelled() {
                 return Ok(found);
             }
             self.watch.next_change(Duration::from_secs(2)).await;

@@ -64,6 +64,42 @@ pub enum Recovery {
         /// The platform's namespace, whose workloads must be seen full.
         namespace: String,
     },
+    /// NetworkPolicies are as they were.
+    PutPoliciesBack {
+        /// The platform's namespace.
+        namespace: String,
+        /// Those that the fault changes, as they were.
+        originals: Vec<OriginalPolicy>,
+        /// Those that only the fault makes.
+        made: Vec<String>,
+    },
+    /// A file that fills a volume is removed.
+    RemoveFile {
+        /// The platform's namespace.
+        namespace: String,
+        /// A pod that mounts the volume.
+        pod: String,
+        /// Its container.
+        container: String,
+        /// The file.
+        path: String,
+    },
+    /// The machines of a zone run again: all are started before any is waited for.
+    StartNodes {
+        /// The nodes.
+        nodes: Vec<String>,
+        /// The platform's namespace, whose workloads must be seen full.
+        namespace: String,
+    },
+    /// A workload has its replicas again.
+    Scale {
+        /// The platform's namespace.
+        namespace: String,
+        /// `Kind/name`.
+        workload: String,
+        /// Replicas from before.
+        replicas: i32,
+    },
     /// A namespace that only a drill needed is deleted.
     DeleteNamespace {
         /// The namespace.
@@ -71,8 +107,17 @@ pub enum Recovery {
     },
 }
 
+/// A NetworkPolicy before a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginalPolicy {
+    /// Its name.
+    pub name: String,
+    /// Its `spec`.
+    pub spec: serde_json::Value,
+}
+
 /// What is about to be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFault {
     /// The run.
     pub run_id: String,
@@ -95,24 +140,20 @@ pub struct NewFault {
 pub struct FaultRecord {
     /// Unique in the journal.
     pub id: String,
-    /// The run that applied it.
-    pub run_id: String,
-    /// The platform.
-    pub platform: String,
-    /// The kubeconfig context (for kind: the cluster).
-    pub cluster: String,
-    /// The experiment's name.
-    pub experiment: String,
-    /// The fault.
-    pub fault: String,
-    /// The target.
-    pub target: String,
-    /// How to recover it.
-    pub recovery: Recovery,
+    /// What was to be applied.
+    #[serde(flatten)]
+    pub begun: NewFault,
     /// Where it stands.
     pub state: FaultState,
     /// When it got there, in milliseconds of Unix time (it must mean something after a reboot).
     pub at_unix_ms: u64,
+}
+
+impl std::ops::Deref for FaultRecord {
+    type Target = NewFault;
+    fn deref(&self) -> &NewFault {
+        &self.begun
+    }
 }
 
 struct Book {
@@ -189,13 +230,11 @@ impl Journal {
     ///
     /// # Errors
     /// When the line cannot be written: the fault must not be applied.
-    pub fn begin(&self, fault: NewFault) -> Result<FaultRecord, JournalError> {
+    pub fn begin(&self, begun: NewFault) -> Result<FaultRecord, JournalError> {
         let mut book = self.book();
         let number = book.records.keys().next_back().map_or(1, |n| n + 1);
-        let NewFault { run_id, platform, cluster, experiment, fault, target, recovery } = fault;
-        let id = format!("{run_id}-{number}");
-        let (state, at_unix_ms) = (FaultState::Journaled, unix_ms());
-        self.append(&mut book, FaultRecord { id, run_id, platform, cluster, experiment, fault, target, recovery, state, at_unix_ms })
+        let id = format!("{}-{number}", begun.run_id);
+        self.append(&mut book, FaultRecord { id, begun, state: FaultState::Journaled, at_unix_ms: unix_ms() })
     }
 
     /// Writes a fault's new state.
@@ -255,7 +294,7 @@ mod tests {
         for name in ["a", "b", "c"] {
             journal.begin(fault(name)).expect("begin");
         }
-        let order: Vec<_> = journal.pending().into_iter().map(|r| r.experiment).collect();
+        let order: Vec<_> = journal.pending().into_iter().map(|r| r.begun.experiment).collect();
         assert_eq!(order, ["c", "b", "a"]);
     }
 
@@ -281,6 +320,16 @@ mod tests {
             assert_eq!(pending.first(), Some(&next), "cut at {cut}");
             assert_eq!(pending.len(), 1 + usize::from(expect_first), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_is_one_flat_object() {
+        let line = r#"{"id":"run-7-3","run_id":"run-7","platform":"globeco","cluster":"kind","experiment":"stop","fault":"stop-node",
+            "target":"node/w1","recovery":{"kind":"start_node","node":"w1","namespace":"shop"},"state":"applied","at_unix_ms":1}"#;
+        let record: FaultRecord = serde_json::from_str(line).expect("record");
+        assert_eq!(record.recovery, Recovery::StartNode { node: "w1".into(), namespace: "shop".into() });
+        let written: serde_json::Value = serde_json::to_value(&record).expect("json");
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(line).expect("json"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! From what was observed of one experiment to its assertions. Pure: every verdict can be tried without a cluster.
 
+use crate::alert_watch::{self, AlertLog, Held};
 use crate::budget_guard::Worst;
 use crate::client_view::{ClientRecovery, ClientView};
+use crate::cluster_watch::Exits;
 use crate::eviction::Evictions;
 use crate::ledger::{LedgerView, Outcome};
+use crate::store_watch::{self, StoreView};
 use gauntlet_fixtures::platform::Experiment as Spec;
 use gauntlet_reports::run::Assertion;
 use gauntlet_reports::verdict::Verdict;
@@ -15,6 +18,14 @@ pub struct Observation {
     pub took_effect: Option<Result<String, String>>,
     /// From injection to workloads full, in ms; the error says what was missing at the end of the RTO.
     pub recovered: Option<Result<u64, String>>,
+    /// When the fault stood.
+    pub held: Held,
+    /// What each store that the experiment names answered.
+    pub stores: Vec<StoreView>,
+    /// What AlertManager showed; None when the experiment names no alerts.
+    pub alerts: Option<AlertLog>,
+    /// How the pods ended that were asked to go: name and exit codes; None when none was asked.
+    pub exits: Option<Vec<(String, Exits)>>,
     /// What clients saw.
     pub client: Option<ClientView>,
     /// Evictions, for a drain.
@@ -23,6 +34,8 @@ pub struct Observation {
     pub budgets: Option<Worst>,
     /// Differences to the snapshot from before; the error says why there is none.
     pub differences: Option<Result<Vec<String>, String>>,
+    /// What is still on its way out, or without its claim; the error says why it was not seen.
+    pub left_over: Option<Result<Vec<String>, String>>,
     /// The recovery as the cluster showed it: text, and whether it holds.
     pub read_back: Option<(String, bool)>,
     /// The ledgers of platform.yaml.
@@ -59,7 +72,10 @@ pub fn assertions(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
             all.push(Assertion::pass(id("took_effect"), expected, proof));
             all.extend(clients(spec, seen));
             all.push(recovers(spec, seen));
+            all.extend(spec.stores.iter().map(|store| whole(spec, store, seen)));
+            all.extend(seen.alerts.iter().flat_map(|log| alert_watch::judge(spec, log, seen.held)));
             all.extend(drain(spec, seen));
+            all.extend(graceful(&id("graceful_exit"), seen));
         }
         other => {
             let reason = match other {
@@ -72,6 +88,7 @@ pub fn assertions(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
     }
     all.extend(taken_back(&id("recovered"), seen));
     all.extend(unchanged(&id("equal_to_before"), seen));
+    all.extend(nothing_left(&id("nothing_left"), seen));
     all.extend(seen.ledgers.iter().map(|ledger| match seen.ledgers.len() {
         1 => no_lost_writes(&id("no_lost_writes"), ledger),
         _ => no_lost_writes(&id(&format!("{}.no_lost_writes", ledger.store)), ledger),
@@ -87,6 +104,49 @@ fn recovers(spec: &Spec, seen: &Observation) -> Assertion {
         Some(Err(missing)) => Assertion::fail(id, expected, format!("not within {} s", spec.rto_seconds), missing),
         None => Assertion::inconclusive(id, expected, "the run was stopped before it could be seen"),
     }
+}
+
+/// The store does again what it is there for, by its engine's own measure.
+fn whole(spec: &Spec, store: &str, seen: &Observation) -> Assertion {
+    let silent = StoreView { store: store.to_owned(), ..Default::default() };
+    let view = seen.stores.iter().find(|v| v.store == store).unwrap_or(&silent);
+    store_watch::judge(spec, view, seen.held.from_ms, seen.ledgers.iter().find(|l| l.store == store))
+}
+
+/// What a signal that nobody obeyed leaves: 128 and SIGKILL.
+const KILLED: i32 = 137;
+
+/// Pods that were asked to go end by themselves, within their grace period.
+fn graceful(id: &str, seen: &Observation) -> Option<Assertion> {
+    let exits = seen.exits.as_ref()?;
+    let expected = "no container of a pod that was asked to go had to be killed (exit code 137)";
+    let codes = |exits: &Exits| exits.iter().map(|(name, code)| format!("{name} {code}")).collect::<Vec<_>>().join(", ");
+    let known: Vec<_> = exits.iter().filter(|(_, codes)| !codes.is_empty()).collect();
+    if known.is_empty() {
+        return Some(Assertion::inconclusive(id, expected, "no exit code was seen before the pods were gone"));
+    }
+    let killed: Vec<String> = known.iter().filter(|(_, c)| c.values().any(|code| *code == KILLED)).map(|(pod, _)| pod.clone()).collect();
+    let measured = some(&known.iter().map(|(pod, c)| format!("{pod}: {}", codes(c))).collect::<Vec<_>>());
+    Some(Assertion::check(id, killed.is_empty(), expected, measured, format!("killed after the grace period: {}", some(&killed))))
+}
+
+fn nothing_left(id: &str, seen: &Observation) -> Option<Assertion> {
+    let expected = "no volume is left without its claim, and nothing is stuck on its way out";
+    Some(match seen.left_over.as_ref()? {
+        Ok(found) if found.is_empty() => Assertion::pass(id, expected, "nothing"),
+        Ok(found) => Assertion::fail(id, expected, format!("{} objects", found.len()), some(found)),
+        Err(why) => Assertion::inconclusive(id, expected, why),
+    })
+}
+
+/// Latency is near the baseline at the end of the observation.
+fn latency(id: String, client: &ClientView) -> Assertion {
+    let Some(latency) = client.latency else {
+        return Assertion::inconclusive(id, "latency is back where it was before the fault", "latency was not measured before and after the fault");
+    };
+    let expected = format!("a 99th percentile of at most {:.0} ms at the end: {:.0} ms before the fault, and what counts as back", latency.limit_ms(), latency.before_ms);
+    let measured = format!("{:.0} ms", latency.after_ms);
+    Assertion::check(id, latency.after_ms <= latency.limit_ms(), expected, measured, "requests are slower than before the fault")
 }
 
 fn clients(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
@@ -118,6 +178,7 @@ fn clients(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
         let reason = format!("more requests failed {place} the fault window than the budget allows");
         all.push(Assertion::check(id(what), tally.error_ratio() <= budget, expected, measured, reason));
     }
+    all.push(latency(id("latency_recovers"), client));
     all
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::budget_guard::Lowest;
-use crate::client_view::Tally;
+use crate::client_view::{Latency, Tally};
 use crate::cluster_view::sample;
 use crate::ledger::Entry;
 use crate::ledger::check::{Findings, History};
@@ -29,11 +29,17 @@ fn good() -> Observation {
             inside: Tally { requests: 600.0, errors: 6.0, seconds: 60 },
             outside: Tally { requests: 100.0, errors: 0.0, seconds: 10 },
             recovery: ClientRecovery::After(4_000),
+            latency: Some(Latency { before_ms: 40.0, after_ms: 60.0 }),
             too_little_load: None,
         }),
         evictions: Some(Evictions { admitted: vec!["a".into()], probes_refused: 1, budgets: vec!["order".into()], ..Default::default() }),
         budgets: Some([("order".to_owned(), Lowest { healthy: 2, desired: 2, at_ms: 5 })].into()),
         differences: Some(Ok(vec![])),
+        left_over: Some(Ok(vec![])),
+        exits: Some(vec![("order-a".to_owned(), [("api".to_owned(), 0)].into())]),
+        held: Held { from_ms: 1_000, until_ms: 20_000 },
+        stores: vec![],
+        alerts: None,
         read_back: Some(("node takes pods".into(), true)),
         ledgers: vec![ledger_of("db")],
     }
@@ -68,8 +74,8 @@ fn a_good_experiment_passes_everything() {
     assert_eq!(Verdict::of(all.iter().map(|a| a.verdict)), Verdict::Pass);
     let ids: Vec<_> = all.iter().map(|a| a.id.as_str()).collect();
     let expected = [
-        "took_effect", "load_flowed", "client_recovers", "errors_inside", "errors_outside", "recovers", "drained", "pdb_held", "pdb_429",
-        "recovered", "equal_to_before", "no_lost_writes",
+        "took_effect", "load_flowed", "client_recovers", "errors_inside", "errors_outside", "latency_recovers", "recovers", "drained", "pdb_held",
+        "pdb_429", "graceful_exit", "recovered", "equal_to_before", "nothing_left", "no_lost_writes",
     ];
     assert_eq!(ids, expected.map(|i| format!("drain.{i}")));
 }
@@ -114,9 +120,39 @@ fn budgets() {
 }
 
 #[test]
+fn latency_that_stays_high() {
+    assert_eq!(verdict(&client(|c| c.latency = Some(Latency { before_ms: 40.0, after_ms: 141.0 })), "latency_recovers"), Verdict::Fail);
+    assert_eq!(verdict(&client(|c| c.latency = None), "latency_recovers"), Verdict::Inconclusive);
+}
+
+#[test]
+fn pods_that_had_to_be_killed() {
+    let ended = |codes: &[i32]| but(|o| o.exits = Some(codes.iter().map(|c| ("order-a".to_owned(), [("api".to_owned(), *c)].into())).collect()));
+    assert_eq!(verdict(&ended(&[143, 0]), "graceful_exit"), Verdict::Pass);
+    assert_eq!(verdict(&ended(&[0, 137]), "graceful_exit"), Verdict::Fail);
+    let unseen = but(|o| o.exits = Some(vec![("order-a".to_owned(), Exits::new())]));
+    assert_eq!(verdict(&unseen, "graceful_exit"), Verdict::Inconclusive);
+    let abrupt = but(|o| o.exits = None);
+    assert!(!assertions(&spec(), &abrupt).iter().any(|a| a.id.ends_with("graceful_exit")));
+}
+
+#[test]
+fn stores_and_alerts_are_judged_by_what_was_seen_of_them() {
+    let spec = Spec { stores: vec!["db".into()], alerts: vec!["Down".into()], ..spec() };
+    let judged = |seen: &Observation, id: &str| assertions(&spec, seen).into_iter().find(|a| a.id == id).map(|a| a.verdict);
+    let unseen = but(|o| o.alerts = Some(AlertLog::default()));
+    assert_eq!(judged(&unseen, "drain.db.whole"), Some(Verdict::Inconclusive));
+    assert_eq!(judged(&unseen, "drain.alert.Down"), Some(Verdict::Inconclusive));
+    let answered = but(|o| o.stores = vec![StoreView { store: "db".into(), asked: vec![store_watch::Asked { at_ms: 2_000, answer: Ok("whole".into()) }] }]);
+    assert_eq!(judged(&answered, "drain.db.whole"), Some(Verdict::Pass));
+}
+
+#[test]
 fn what_is_left_behind() {
     assert_eq!(verdict(&but(|o| o.differences = Some(Ok(vec!["Node/w1.unschedulable".into()]))), "equal_to_before"), Verdict::Fail);
     assert_eq!(verdict(&but(|o| o.differences = Some(Err("no answer".into()))), "equal_to_before"), Verdict::Inconclusive);
+    assert_eq!(verdict(&but(|o| o.left_over = Some(Ok(vec!["PersistentVolume/pv-1 is Released".into()]))), "nothing_left"), Verdict::Fail);
+    assert_eq!(verdict(&but(|o| o.left_over = Some(Err("no answer".into()))), "nothing_left"), Verdict::Inconclusive);
     assert_eq!(verdict(&but(|o| o.read_back = Some(("still cordoned".into(), false))), "recovered"), Verdict::Fail);
 }
 

@@ -3,6 +3,7 @@
 //! A fault is planned (purely, from what the cluster lists), journaled on disk, applied, proven, recovered, and the
 //! recovery is read back from the cluster. A fault that was not proven is never judged.
 
+pub mod alert_watch;
 pub mod api_client;
 pub mod budget_guard;
 pub mod client_feed;
@@ -19,6 +20,7 @@ pub mod json_text;
 pub mod judge;
 pub mod journal;
 pub mod ledger;
+pub mod network_policy;
 pub mod node_control;
 pub mod plan;
 pub mod pod_exec;
@@ -26,12 +28,15 @@ pub mod port_forward;
 pub mod rebalance;
 pub mod recover;
 pub mod registry;
+pub mod resolver;
 pub mod snapshot;
 pub mod stage;
 pub mod steady_state;
 pub mod store;
+pub mod store_watch;
 pub mod stores;
 pub mod targets;
+pub mod volume;
 
 #[cfg(test)]
 mod tests;

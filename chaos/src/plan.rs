@@ -3,8 +3,8 @@
 use crate::cluster_view::ClusterView;
 use crate::error::ChaosError;
 use crate::experiment::Plan;
+use crate::journal::Recovery;
 use crate::registry;
-use crate::targets::FaultTarget;
 use gauntlet_fixtures::platform::{Experiment as Spec, Platform};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -107,17 +107,29 @@ pub async fn plan(client: Option<&Client>, platform: &Platform, seed: u64) -> Re
     Ok(all)
 }
 
+/// The nodes whose machines a fault stops.
+pub fn stopped_nodes(recovery: &Recovery) -> &[String] {
+    match recovery {
+        Recovery::StartNode { node, .. } => std::slice::from_ref(node),
+        Recovery::StartNodes { nodes, .. } => nodes,
+        _ => &[],
+    }
+}
+
 /// Names the pods of other namespaces that share the fate of a node that will be stopped. A cordoned node keeps them.
 ///
 /// # Errors
 /// When the API server does not list pods.
 pub async fn name_bystanders(client: &Client, plan: &mut Plan) -> Result<(), ChaosError> {
-    let (FaultTarget::Node { name }, crate::journal::Recovery::StartNode { .. }) = (&plan.target, &plan.recovery) else { return Ok(()) };
+    let nodes = stopped_nodes(&plan.recovery).to_vec();
     let pods: Api<Pod> = Api::all(client.clone());
-    let on_node = ListParams::default().fields(&format!("spec.nodeName={name}"));
-    let found = pods.list(&on_node).await.map_err(ChaosError::kubernetes(format!("list pods on node {name}")))?;
-    let named = found.items.into_iter().map(|p| (p.metadata.namespace.unwrap_or_default(), p.metadata.name.unwrap_or_default()));
-    let mut others: Vec<_> = named.filter(|(ns, _)| *ns != plan.blast_radius.namespace).map(|(ns, n)| format!("{ns}/{n}")).collect();
+    let mut others = Vec::new();
+    for name in nodes {
+        let on_node = ListParams::default().fields(&format!("spec.nodeName={name}"));
+        let found = pods.list(&on_node).await.map_err(ChaosError::kubernetes(format!("list pods on node {name}")))?;
+        let named = found.items.into_iter().map(|p| (p.metadata.namespace.unwrap_or_default(), p.metadata.name.unwrap_or_default()));
+        others.extend(named.filter(|(ns, _)| *ns != plan.blast_radius.namespace).map(|(ns, n)| format!("{ns}/{n}")));
+    }
     others.sort();
     plan.blast_radius.bystanders = others;
     Ok(())
@@ -171,14 +183,24 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_fault_names_the_known_ones() {
         let error = plan(None, &platform(vec![spec("unplug")]), 1).await.expect_err("unknown");
-        assert!(error.to_string().contains("delete-pod, drain-node, stop-node"), "{error}");
+        assert!(error.to_string().contains("delete-pod, dns-outage, drain-node, fill-volume, scale-to-zero, stop-node, zone-outage"), "{error}");
+    }
+
+    /// The sample cluster over three zones.
+    fn zoned() -> ClusterView {
+        let mut view = cluster();
+        view.nodes.push(sample::node("worker-3"));
+        for (node, zone) in view.nodes.iter_mut().skip(1).zip(["a", "b", "c"]) {
+            node.zone = zone.into();
+        }
+        view
     }
 
     #[test]
     fn the_same_seed_gives_the_same_plan_for_every_experiment() {
         for fault in registry::faults() {
             for seed in 0..20 {
-                let drawn = || plan_one(&cluster(), &spec(fault), seed).expect("plan");
+                let drawn = || plan_one(&zoned(), &spec(fault), seed).expect("plan");
                 assert_eq!(drawn(), drawn());
                 assert_eq!(drawn().blast_radius.namespace, "shop");
             }

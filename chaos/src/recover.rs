@@ -4,7 +4,10 @@
 use crate::cluster_view::ClusterView;
 use crate::cluster_watch::{ClusterWatch, Waited};
 use crate::error::ChaosError;
+use crate::experiments::dns_outage::put_back;
 use crate::experiments::drain_node::cordon;
+use crate::experiments::fill_volume;
+use crate::experiments::scale_to_zero::scale;
 use crate::journal::{FaultRecord, FaultState, Journal, Recovery};
 use crate::node_control::{NodeControl, NodeControlError};
 use crate::steady_state::WorkloadsFull;
@@ -44,6 +47,17 @@ enum Outcome {
     Stands(String),
 }
 
+impl Outcome {
+    /// The same, with what was seen before it.
+    fn after(self, seen: &str) -> Self {
+        match self {
+            Outcome::Whole(text) => Outcome::Whole(format!("{seen}{text}")),
+            Outcome::FaultGone(text) => Outcome::FaultGone(format!("{seen}{text}")),
+            Outcome::Stands(text) => Outcome::Stands(format!("{seen}{text}")),
+        }
+    }
+}
+
 /// Recovers every pending fault of the journal, the newest first. Without a client, machines are still started, but
 /// nothing can be read back, so the fault stays in the journal.
 pub async fn recover(client: Option<Client>, nodes: &dyn NodeControl, journal: &Journal, recorder: &Recorder) -> Vec<Recovered> {
@@ -55,7 +69,7 @@ pub async fn recover_within(client: Option<Client>, nodes: &dyn NodeControl, jou
     let mut all = Vec::new();
     // Machines first: with a dead node, nothing else can be read back in full.
     let mut pending = journal.pending();
-    pending.sort_by_key(|r| !matches!(r.recovery, Recovery::StartNode { .. }));
+    pending.sort_by_key(|r| !matches!(r.recovery, Recovery::StartNode { .. } | Recovery::StartNodes { .. }));
     for record in pending {
         all.push(recover_one(client.as_ref(), nodes, journal, recorder, record, within).await);
     }
@@ -104,7 +118,37 @@ async fn act(client: Option<&Client>, nodes: &dyn NodeControl, recovery: &Recove
                 Err(error) => return Err(error.into()),
             }
             let Some(client) = client else { return Ok(Outcome::Stands(format!("node {node} was started; no cluster to read back from"))) };
-            Ok(whole(client, namespace, Some(node), within).await)
+            Ok(whole(client, namespace, &[node], within).await)
+        }
+        Recovery::StartNodes { nodes: stopped, namespace } => {
+            for node in stopped {
+                match nodes.start(node).await {
+                    Ok(()) | Err(NodeControlError::Gone(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let Some(client) = client else { return Ok(Outcome::Stands(format!("nodes {} were started; no cluster to read back from", stopped.join(", ")))) };
+            let names: Vec<&str> = stopped.iter().map(String::as_str).collect();
+            Ok(whole(client, namespace, &names, within).await)
+        }
+        Recovery::PutPoliciesBack { namespace, originals, made } => {
+            let Some(client) = client else { return Ok(Outcome::Stands("no cluster to change policies in".into())) };
+            patiently(within, || put_back(client, namespace, originals, made)).await?;
+            let back = format!("{} NetworkPolicies are as before, {} are gone; ", originals.len(), made.len());
+            Ok(whole(client, namespace, &[], within).await.after(&back))
+        }
+        Recovery::RemoveFile { namespace, pod, container, path } => {
+            let Some(client) = client else { return Ok(Outcome::Stands("no cluster to remove a file in".into())) };
+            // A container that stopped because its volume was full is started again and again, and can be reached meanwhile.
+            if !patiently(within, || fill_volume::remove(client, namespace, pod, container, path)).await? {
+                return Ok(Outcome::Stands(format!("{path} is still in pod {pod}")));
+            }
+            Ok(whole(client, namespace, &[], within).await.after(&format!("{path} is gone from pod {pod}; ")))
+        }
+        Recovery::Scale { namespace, workload, replicas } => {
+            let Some(client) = client else { return Ok(Outcome::Stands("no cluster to scale in".into())) };
+            patiently(within, || scale(client, namespace, workload, *replicas)).await?;
+            Ok(whole(client, namespace, &[], within).await)
         }
         Recovery::Uncordon { node, namespace } => {
             let Some(client) = client else { return Ok(Outcome::Stands("no cluster to uncordon in".into())) };
@@ -118,11 +162,11 @@ async fn act(client: Option<&Client>, nodes: &dyn NodeControl, recovery: &Recove
             if !uncordoned.await? {
                 return Ok(Outcome::Whole(format!("node {node} is not in this cluster any more")));
             }
-            Ok(whole(client, namespace, Some(node), within).await)
+            Ok(whole(client, namespace, &[node], within).await)
         }
         Recovery::WorkloadsFull { namespace } => {
             let Some(client) = client else { return Ok(Outcome::Stands("no cluster to read back from".into())) };
-            Ok(whole(client, namespace, None, within).await)
+            Ok(whole(client, namespace, &[], within).await)
         }
         Recovery::DeleteNamespace { namespace } => {
             let Some(client) = client else { return Ok(Outcome::Stands("no cluster to delete in".into())) };
@@ -164,8 +208,8 @@ fn in_service(view: &ClusterView, node: &str) -> Result<(), String> {
     }
 }
 
-/// Reads back: first the node, then the workloads.
-async fn whole(client: &Client, namespace: &str, node: Option<&str>, within: Duration) -> Outcome {
+/// Reads back: first the nodes, then the workloads.
+async fn whole(client: &Client, namespace: &str, nodes: &[&str], within: Duration) -> Outcome {
     let deadline = Instant::now() + within;
     let never = CancellationToken::new();
     let watch = match patiently(within, || ClusterWatch::start(client, namespace)).await {
@@ -173,13 +217,13 @@ async fn whole(client: &Client, namespace: &str, node: Option<&str>, within: Dur
         Err(error) => return Outcome::Stands(format!("failed to {error}")),
     };
     let left = || deadline.saturating_duration_since(Instant::now());
-    if let Some(node) = node {
+    for node in nodes {
         let condition = |view: &ClusterView| in_service(view, node);
         if let Waited::TimedOut(why) = watch.wait_until(&condition, left(), &never).await {
             return Outcome::Stands(why);
         }
     }
-    let of_node = node.map_or(String::new(), |n| format!("node {n} is Ready=True and takes pods; "));
+    let of_node = nodes.iter().map(|n| format!("node {n} is Ready=True and takes pods; ")).collect::<String>();
     let full = WorkloadsFull::default();
     match watch.wait_until(&full, left(), &never).await {
         Waited::TimedOut(why) => Outcome::FaultGone(format!("{of_node}{why}")),

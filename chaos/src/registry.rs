@@ -1,7 +1,7 @@
 //! The table of experiments: every file in `experiments/` has a row, and its doc comment is its manual page.
 
 use crate::experiment::Experiment;
-use crate::experiments::{delete_pod, drain_node, stop_node};
+use crate::experiments::{delete_pod, dns_outage, drain_node, fill_volume, scale_to_zero, stop_node, zone_outage};
 
 /// One row.
 pub struct Entry {
@@ -23,16 +23,40 @@ pub const EXPERIMENTS: &[Entry] = &[
         experiment: &delete_pod::DeletePod,
     },
     Entry {
+        fault: "dns-outage",
+        file: "dns_outage",
+        source: include_str!("experiments/dns_outage.rs"),
+        experiment: &dns_outage::DnsOutage,
+    },
+    Entry {
         fault: "drain-node",
         file: "drain_node",
         source: include_str!("experiments/drain_node.rs"),
         experiment: &drain_node::DrainNode,
     },
     Entry {
+        fault: "fill-volume",
+        file: "fill_volume",
+        source: include_str!("experiments/fill_volume.rs"),
+        experiment: &fill_volume::FillVolume,
+    },
+    Entry {
+        fault: "scale-to-zero",
+        file: "scale_to_zero",
+        source: include_str!("experiments/scale_to_zero.rs"),
+        experiment: &scale_to_zero::ScaleToZero,
+    },
+    Entry {
         fault: "stop-node",
         file: "stop_node",
         source: include_str!("experiments/stop_node.rs"),
         experiment: &stop_node::StopNode,
+    },
+    Entry {
+        fault: "zone-outage",
+        file: "zone_outage",
+        source: include_str!("experiments/zone_outage.rs"),
+        experiment: &zone_outage::ZoneOutage,
     },
 ];
 

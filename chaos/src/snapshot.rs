@@ -4,7 +4,7 @@ use crate::error::ChaosError;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::CronJob;
-use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, Node, PersistentVolumeClaim, ResourceQuota, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Snapshot {
     /// The objects.
     pub objects: BTreeMap<String, Value>,
+    /// What is on its way: volumes that lost their claim, objects that are being deleted.
+    pub leaving: BTreeSet<String>,
 }
 
 /// `metadata` that a person declared, with the UID: a deleted and made-again object is another one.
@@ -110,6 +112,18 @@ pub fn compare(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     found
 }
 
+/// What is left over at the second snapshot that was not at the first.
+pub fn left_over(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    after.leaving.difference(&before.leaving).cloned().collect()
+}
+
+/// A volume of the namespace that lost its claim.
+pub fn orphaned(volume: &PersistentVolume, namespace: &str) -> Option<String> {
+    let of_ours = volume.spec.as_ref()?.claim_ref.as_ref()?.namespace.as_deref() == Some(namespace);
+    let phase = volume.status.as_ref()?.phase.as_deref().filter(|p| ["Released", "Failed"].contains(p))?;
+    of_ours.then(|| format!("PersistentVolume/{} is {phase}", volume.metadata.name.as_deref().unwrap_or_default()))
+}
+
 async fn list<K>(client: &Client, namespace: &str) -> Result<Vec<(String, Value)>, ChaosError>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
@@ -135,9 +149,16 @@ impl Snapshot {
     pub async fn take(client: &Client, namespace: &str) -> Result<Self, ChaosError> {
         let hpas = list::<HorizontalPodAutoscaler>(client, namespace).await?;
         let scaled = scaled_workloads(&hpas);
-        let mut objects = BTreeMap::new();
+        let (mut objects, mut leaving) = (BTreeMap::new(), BTreeSet::new());
         let mut keep = |kind: &str, found: Vec<(String, Value)>| {
             for (name, object) in found {
+                if object.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null()) {
+                    leaving.insert(format!("{kind}/{name} is being deleted"));
+                }
+                // Pods come and go; only those that do not go are of interest.
+                if kind == "Pod" {
+                    continue;
+                }
                 objects.insert(format!("{kind}/{name}"), declared(kind, &name, &object, &scaled));
             }
         };
@@ -157,13 +178,17 @@ impl Snapshot {
         keep("PodDisruptionBudget", list::<PodDisruptionBudget>(client, namespace).await?);
         keep("ResourceQuota", list::<ResourceQuota>(client, namespace).await?);
         keep("LimitRange", list::<LimitRange>(client, namespace).await?);
+        keep("Pod", list::<Pod>(client, namespace).await?);
         keep("PersistentVolumeClaim", list::<PersistentVolumeClaim>(client, namespace).await?);
         let nodes: Api<Node> = Api::all(client.clone());
         for node in nodes.list(&ListParams::default()).await.map_err(ChaosError::kubernetes("list nodes"))?.items {
             let name = node.metadata.name.clone().unwrap_or_default();
             objects.insert(format!("Node/{name}"), declared_node(&serde_json::to_value(node).unwrap_or_default()));
         }
-        Ok(Snapshot { objects })
+        let volumes: Api<PersistentVolume> = Api::all(client.clone());
+        let volumes = volumes.list(&ListParams::default()).await.map_err(ChaosError::kubernetes("list PersistentVolumes"))?;
+        leaving.extend(volumes.items.iter().filter_map(|v| orphaned(v, namespace)));
+        Ok(Snapshot { objects, leaving })
     }
 }
 
@@ -181,7 +206,7 @@ mod tests {
     }
 
     fn snapshot(id: &str, value: Value) -> Snapshot {
-        Snapshot { objects: [(id.to_owned(), value)].into() }
+        Snapshot { objects: [(id.to_owned(), value)].into(), ..Default::default() }
     }
 
     #[test]
@@ -222,6 +247,18 @@ mod tests {
         assert_eq!(compare(&pvc("1"), &pvc("2")).len(), 1);
         assert_eq!(compare(&pvc("1"), &Snapshot::default()), ["PersistentVolumeClaim/data-db-0 is gone"]);
         assert_eq!(compare(&Snapshot::default(), &pvc("1")), ["PersistentVolumeClaim/data-db-0 is new"]);
+    }
+
+    #[test]
+    fn a_volume_without_its_claim_and_what_does_not_go_are_left_over() {
+        let volume = |namespace: &str, phase: &str| -> PersistentVolume {
+            let value = json!({"metadata": {"name": "pv-1"}, "spec": {"claimRef": {"namespace": namespace}}, "status": {"phase": phase}});
+            serde_json::from_value(value).expect("volume")
+        };
+        assert_eq!(orphaned(&volume("shop", "Released"), "shop").as_deref(), Some("PersistentVolume/pv-1 is Released"));
+        assert_eq!((orphaned(&volume("shop", "Bound"), "shop"), orphaned(&volume("other", "Failed"), "shop")), (None, None));
+        let of = |items: &[&str]| Snapshot { leaving: items.iter().map(|s| (*s).to_owned()).collect(), ..Default::default() };
+        assert_eq!(left_over(&of(&["Pod/old is being deleted"]), &of(&["Pod/old is being deleted", "Pod/new is being deleted"])), ["Pod/new is being deleted"]);
     }
 
     #[test]

@@ -89,6 +89,20 @@ impl Condition for WorkloadsFull {
     }
 }
 
+/// The workload, when there is one, asks for at least so many pods: one that was scaled to nothing is full too.
+pub struct AtLeast(pub Option<(String, i32)>);
+
+impl Condition for AtLeast {
+    fn check(&self, view: &ClusterView) -> Result<(), String> {
+        let Some((id, least)) = &self.0 else { return Ok(()) };
+        match view.workloads.iter().find(|w| w.id == *id) {
+            Some(w) if w.desired >= *least => Ok(()),
+            Some(w) => Err(format!("{id} asks for {} of {least} pods", w.desired)),
+            None => Err(format!("{id} does not exist")),
+        }
+    }
+}
+
 /// Every node is Ready and takes pods.
 pub fn nodes_in_service(view: &ClusterView) -> Result<(), String> {
     let out: Vec<_> = view

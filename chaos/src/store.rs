@@ -11,10 +11,9 @@ use gauntlet_fixtures::platform::Store;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::ListParams;
-use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What an engine calls its things, in the singular: `table` and `row`, `topic` and `record`.
@@ -132,22 +131,13 @@ pub struct Place<'a> {
     pub store: &'a Store,
 }
 
-/// A pod of a store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StorePod {
-    /// Its name.
-    pub name: String,
-    /// Its address; empty while it has none.
-    pub ip: String,
-}
-
 /// A workload of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StoreWorkload {
     /// `spec.replicas`.
     pub desired: usize,
     /// Its pods that are not on their way out, by name.
-    pub pods: Vec<StorePod>,
+    pub pods: Vec<String>,
 }
 
 /// `Kind/name`, or the name of a StatefulSet.
@@ -215,20 +205,22 @@ impl<'a> Place<'a> {
             let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
             (spec.replicas, spec.selector)
         };
-        let selector = Selector::try_from(selector).map_err(|e| self.wrong(format!("the selector of {workload}: {e}")))?;
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace);
-        let all = pods.list(&ListParams::default()).await.map_err(ChaosError::kubernetes(format!("list pods of {workload}")))?;
-        let ours = all.items.into_iter().filter(|p| {
-            let labels = p.metadata.labels.clone().unwrap_or_default();
-            p.metadata.deletion_timestamp.is_none() && selector.matches(&labels)
-        });
-        let mut pods: Vec<_> = ours
-            .map(|p| StorePod {
-                name: p.metadata.name.unwrap_or_default(),
-                ip: p.status.and_then(|s| s.pod_ip).unwrap_or_default(),
-            })
-            .collect();
-        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        let pods = selected_pods(self.client, self.namespace, &selector.match_labels.unwrap_or_default()).await?;
         Ok(StoreWorkload { desired: usize::try_from(replicas.unwrap_or(1)).unwrap_or_default(), pods })
     }
+}
+
+/// Names of the pods with these labels that are not on their way out, sorted.
+///
+/// # Errors
+/// When the API server does not list pods.
+pub async fn selected_pods(client: &Client, namespace: &str, labels: &BTreeMap<String, String>) -> Result<Vec<String>, ChaosError> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let wanted: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let wanted = ListParams::default().labels(&wanted.join(","));
+    let listed = pods.list(&wanted).await.map_err(ChaosError::kubernetes("list pods by their labels"))?;
+    let there = listed.items.into_iter().filter(|p| p.metadata.deletion_timestamp.is_none());
+    let mut names: Vec<String> = there.filter_map(|p| p.metadata.name).collect();
+    names.sort();
+    Ok(names)
 }

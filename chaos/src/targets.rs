@@ -1,12 +1,13 @@
 //! Which pod or node a fault is aimed at. Pure: the same view and seed give the same target.
 
-use crate::cluster_view::{ClusterView, NodeView, PodView};
+use crate::cluster_view::{ClusterView, NodeView, PodView, WorkloadView};
 use gauntlet_fixtures::platform::Target;
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Why no target could be drawn, or why one was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,17 @@ pub enum PlanError {
         pod: String,
         /// The namespace.
         namespace: String,
+    },
+    /// No zone qualifies; says why.
+    #[error("no zone qualifies: {0}")]
+    NoZone(String),
+    /// The fault cannot be aimed at the workload alone.
+    #[error("{workload} cannot be the target: {reason}")]
+    Unfit {
+        /// `Kind/name`.
+        workload: String,
+        /// Why not.
+        reason: String,
     },
     /// The workload is written wrongly in platform.yaml.
     #[error("target workload {0:?} is not Kind/name with kind Deployment or StatefulSet")]
@@ -55,6 +67,20 @@ pub enum FaultTarget {
         /// Name.
         name: String,
     },
+    /// Every worker node of a zone.
+    Zone {
+        /// The zone.
+        name: String,
+        /// Its nodes.
+        nodes: Vec<String>,
+    },
+    /// A workload as a whole.
+    Workload {
+        /// Namespace.
+        namespace: String,
+        /// `Kind/name`.
+        id: String,
+    },
 }
 
 impl std::fmt::Display for FaultTarget {
@@ -62,6 +88,8 @@ impl std::fmt::Display for FaultTarget {
         match self {
             FaultTarget::Pod { namespace, name, .. } => write!(f, "pod/{namespace}/{name}"),
             FaultTarget::Node { name } => write!(f, "node/{name}"),
+            FaultTarget::Zone { name, nodes } => write!(f, "zone/{name} ({})", nodes.join(", ")),
+            FaultTarget::Workload { namespace, id } => write!(f, "{namespace}/{id}"),
         }
     }
 }
@@ -118,6 +146,16 @@ pub fn draw_pod<'a>(view: &'a ClusterView, target: &'a Target, seed: u64, experi
     drawn.ok_or_else(|| PlanError::NoPod { workload: described(target), namespace: view.namespace.clone() })
 }
 
+/// The target's workload, which must have a ready pod.
+///
+/// # Errors
+/// [`PlanError::NoPod`] when it has none, [`PlanError::NotAWorkload`] when the target is written wrongly.
+pub fn whole_workload<'a>(view: &'a ClusterView, target: &Target) -> Result<&'a WorkloadView, PlanError> {
+    check_workload(&target.workload)?;
+    let found = view.workloads.iter().find(|w| w.id == target.workload && w.desired > 0 && w.ready > 0);
+    found.ok_or_else(|| PlanError::NoPod { workload: target.workload.clone(), namespace: view.namespace.clone() })
+}
+
 /// Why a node may not be the target; None when it may.
 fn refused(view: &ClusterView, target: &Target, node: &NodeView) -> Option<String> {
     let on_it = |workload: &str| view.pods_of(workload).any(|p| p.node == node.name && !p.finished);
@@ -149,6 +187,44 @@ pub fn draw_node<'a>(view: &'a ClusterView, target: &Target, seed: u64, experime
         let reasons: Vec<_> = view.nodes.iter().filter_map(|n| refused(view, target, n)).collect();
         PlanError::NoNode(reasons.join("; "))
     })
+}
+
+/// Zones that a zone outage needs, so that two are left.
+pub const ZONES_NEEDED: usize = 3;
+
+/// Draws a zone: one of at least [`ZONES_NEEDED`], whose every worker may be taken, and one of which runs a ready pod of the
+/// target's workload. Gives the zone and its nodes.
+///
+/// # Errors
+/// [`PlanError::NoZone`] with the reasons.
+pub fn draw_zone(view: &ClusterView, target: &Target, seed: u64, experiment: &str) -> Result<(String, Vec<String>), PlanError> {
+    check_workload(&target.workload)?;
+    let mut zones: BTreeMap<&str, Vec<&NodeView>> = BTreeMap::new();
+    for node in view.nodes.iter().filter(|n| !n.control_plane && !n.zone.is_empty()) {
+        zones.entry(&node.zone).or_default().push(node);
+    }
+    if zones.len() < ZONES_NEEDED {
+        return Err(PlanError::NoZone(format!("the workers are in {} zones, {ZONES_NEEDED} are needed", zones.len())));
+    }
+    let spared = |n: &NodeView| target.spare.iter().find(|s| view.pods_of(s).any(|p| p.node == n.name && !p.finished));
+    let refused = |nodes: &[&NodeView]| {
+        if let Some(out) = nodes.iter().find(|n| !n.ready || n.unschedulable) {
+            return Some(format!("{} is not in service", out.name));
+        }
+        if let Some((node, spare)) = nodes.iter().find_map(|n| Some((n, spared(n)?))) {
+            return Some(format!("{} runs {spare}, which is spared", node.name));
+        }
+        let hit = nodes.iter().any(|n| ready_pods(view, target).any(|p| p.node == n.name));
+        (!hit).then(|| format!("no ready pod of {} is there", described(target)))
+    };
+    let good: Vec<_> = zones.iter().filter(|(_, nodes)| refused(nodes).is_none()).collect();
+    match good.choose(&mut rng(seed, experiment)) {
+        Some((zone, nodes)) => Ok(((**zone).to_owned(), nodes.iter().map(|n| n.name.clone()).collect())),
+        None => {
+            let reasons: Vec<_> = zones.iter().filter_map(|(zone, nodes)| Some(format!("{zone}: {}", refused(nodes)?))).collect();
+            Err(PlanError::NoZone(reasons.join("; ")))
+        }
+    }
 }
 
 /// Pods of the platform on a node that a drain evicts: not those of DaemonSets, not finished ones.
@@ -212,6 +288,20 @@ mod tests {
         for seed in 0..50 {
             assert_eq!(draw_node(&view, &target, seed, "x").expect("a node").name, "worker-2");
         }
+    }
+
+    #[test]
+    fn a_zone_needs_two_others_and_is_spared_with_its_nodes() {
+        let mut view = cluster();
+        for (at, zone) in [(1, "a"), (2, "b")] {
+            view.nodes[at].zone = zone.into();
+        }
+        let draw = |view: &ClusterView, spare: &[&str]| draw_zone(view, &target(spare), 1, "x");
+        assert!(draw(&view, &[]).expect_err("two zones").to_string().contains("in 2 zones, 3 are needed"));
+        view.nodes.push(NodeView { zone: "c".into(), ..sample::node("worker-3") });
+        assert_eq!(draw(&view, &[STORE]).expect("a zone"), ("b".to_owned(), vec!["worker-2".to_owned()]));
+        let none = draw(&view, &[STORE, SERVICE]).expect_err("none").to_string();
+        assert!(none.contains("a: worker-1 runs StatefulSet/db") && none.contains("c: no ready pod"), "{none}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Experiment for DeletePod {
             let preconditions = Preconditions { uid: Some(uid.clone()), ..Default::default() };
             let params = DeleteParams { preconditions: Some(preconditions), ..Default::default() };
             pods.delete(name, &params).await.map_err(ChaosError::kubernetes(format!("delete pod {name}")))?;
-            Ok(Effect { lost: [uid.clone()].into(), detail: format!("pod {name} deleted"), evictions: None })
+            Ok(Effect { lost: [uid.clone()].into(), detail: format!("pod {name} deleted"), graceful: true, ..Default::default() })
         })
     }
 

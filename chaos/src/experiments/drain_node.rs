@@ -124,7 +124,7 @@ impl Experiment for DrainNode {
             cordon(&Api::all(ctx.client.clone()), name, true).await?;
             let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
             let deadline = tokio::time::Instant::now() + ctx.rto();
-            let (mut effect, mut seen) = (Effect::default(), Evictions::default());
+            let (mut effect, mut seen) = (Effect { graceful: true, ..Default::default() }, Evictions::default());
             let mut left: Vec<_> = pods_on(&pods, namespace, name).await?.into_iter().map(|p| (p, String::new())).collect();
             loop {
                 left = round(ctx, &pods, left.into_iter().map(|(p, _)| p).collect(), &mut effect, &mut seen).await;

@@ -13,6 +13,11 @@ pub struct State {
     pub nodes: BTreeMap<String, Value>,
     pub deployments: BTreeMap<String, Value>,
     pub namespaces: BTreeMap<String, Value>,
+    pub policies: BTreeMap<String, Value>,
+    /// Policies may be read, and not changed.
+    pub policies_refused: bool,
+    /// A workload that is scaled up gets its pods.
+    pub heals: bool,
     pub budget: Option<Value>,
     /// A budget that is not asked: evictions beyond it are admitted.
     pub lenient: bool,
@@ -52,6 +57,9 @@ pub fn shop() -> State {
             "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "order"}}, "template": {}},
             "status": {"readyReplicas": 3, "observedGeneration": 1}})]),
         namespaces: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        policies_refused: false,
+        heals: true,
         budget: Some(json!({"metadata": {"name": "order", "namespace": "shop", "generation": 1},
             "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "order"}}},
             "status": {"currentHealthy": 3, "desiredHealthy": 2, "disruptionsAllowed": 1, "expectedPods": 3, "observedGeneration": 1}})),
@@ -103,6 +111,37 @@ impl State {
         ResponseTemplate::new(201).set_body_json(json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}))
     }
 
+    /// Scales a Deployment; its pods come and go at once.
+    fn scale(&mut self, name: &str, body: &Value) -> ResponseTemplate {
+        let replicas = body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+        if replicas == 0 {
+            self.pods.clear();
+        } else if self.heals {
+            self.pods = (0..replicas).map(|n| (format!("{name}-new-{n}"), pod(&format!("{name}-new-{n}"), "worker-1"))).collect();
+        }
+        let ready = self.pods.len();
+        let Some(deployment) = self.deployments.get_mut(name) else { return failure(404, "NotFound") };
+        deployment["spec"]["replicas"] = json!(replicas);
+        deployment["status"]["readyReplicas"] = json!(ready);
+        ResponseTemplate::new(200).set_body_json(json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {"name": name}, "spec": {"replicas": replicas}}))
+    }
+
+    fn policy(&mut self, method: &str, name: Option<&str>, body: Value) -> ResponseTemplate {
+        let named = |name: Option<&str>| name.map(str::to_owned).or_else(|| body.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned));
+        let name = named(name).unwrap_or_default();
+        if method != "GET" && self.policies_refused {
+            return failure(403, "Forbidden");
+        }
+        match method {
+            "GET" => self.policies.get(&name).map_or_else(|| failure(404, "NotFound"), |p| ResponseTemplate::new(200).set_body_json(p)),
+            "DELETE" => self.policies.remove(&name).map_or_else(|| failure(404, "NotFound"), |p| ResponseTemplate::new(200).set_body_json(p)),
+            _ => {
+                self.policies.insert(name, body.clone());
+                ResponseTemplate::new(200).set_body_json(body)
+            }
+        }
+    }
+
     fn answer(&mut self, request: &Request) -> ResponseTemplate {
         let query: BTreeMap<String, String> = request.url.query_pairs().into_owned().collect();
         let path = request.url.path().to_owned();
@@ -144,6 +183,11 @@ impl State {
             ("GET", ["apis", "apps", "v1", "namespaces", "shop", "deployments"]) => {
                 list("DeploymentList", "apps/v1", self.deployments.values().cloned().collect())
             }
+            ("PATCH", ["apis", "apps", "v1", "namespaces", "shop", "deployments", name, "scale"]) => self.scale(name, &body),
+            ("GET", ["apis", "networking.k8s.io", "v1", "namespaces", "shop", "networkpolicies"]) => {
+                list("NetworkPolicyList", "networking.k8s.io/v1", self.policies.values().cloned().collect())
+            }
+            (_, ["apis", "networking.k8s.io", "v1", "namespaces", "shop", "networkpolicies", rest @ ..]) => self.policy(method, rest.first().copied(), body),
             ("GET", ["apis", "apps", "v1", "namespaces", "shop", "statefulsets"]) => list("StatefulSetList", "apps/v1", vec![]),
             ("GET", ["apis", "policy", "v1", "namespaces", "shop", "poddisruptionbudgets"]) => {
                 list("PodDisruptionBudgetList", "policy/v1", self.budget.iter().cloned().collect())

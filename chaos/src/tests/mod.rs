@@ -2,4 +2,5 @@
 
 mod drain;
 mod fake_api;
+mod faults;
 mod recovery;

@@ -59,7 +59,7 @@ async fn ask_zookeeper(place: &Place<'_>, workload: &str) -> Result<Vec<(String,
     let port = place.option("zookeeperPort").and_then(|p| p.parse().ok()).unwrap_or(2181);
     let found = place.workload(workload).await?;
     let mut all = Vec::new();
-    for pod in found.pods.iter().map(|p| p.name.clone()) {
+    for pod in found.pods.iter().cloned() {
         let asked = async { place.container(&pod, port).await?.lines(&Command::new(&["zkServer.sh", "status"]), TOOL_WITHIN).await };
         let mode = asked.await.map_err(|e| format!("failed to {e}")).and_then(|lines| mode_of(&lines));
         all.push((pod, mode));

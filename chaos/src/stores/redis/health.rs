@@ -2,7 +2,7 @@
 
 use super::{RedisStore, open};
 use crate::error::ChaosError;
-use crate::store::{Place, StorePod};
+use crate::store::Place;
 use std::collections::BTreeMap;
 
 /// What one server says of itself, from `INFO`.
@@ -53,15 +53,15 @@ pub async fn ask(place: &Place<'_>) -> Result<Facts, String> {
     }
     let mut facts = Facts::default();
     for pod in pods {
-        let info = async { open(place, &pod.name).await?.ask(&["INFO"]).await }.await;
-        facts.servers.push((pod.name, info.map_err(told).and_then(|lines| parse_info(&lines))));
+        let info = async { open(place, &pod).await?.ask(&["INFO"]).await }.await;
+        facts.servers.push((pod, info.map_err(told).and_then(|lines| parse_info(&lines))));
     }
     let Some(workload) = place.option("sentinel") else { return Ok(facts) };
     let port = place.option("sentinelPort").and_then(|p| p.parse().ok()).unwrap_or(26379);
     let master = place.option("master").unwrap_or("mymaster");
     for pod in of_workload(place, workload).await.map_err(told)? {
         let named = async {
-            let sentinel = at_sentinel(place, &pod.name, port).await?;
+            let sentinel = at_sentinel(place, &pod, port).await?;
             let address = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", master]).await?;
             Ok::<_, ChaosError>((sentinel, address))
         };
@@ -71,10 +71,10 @@ pub async fn ask(place: &Place<'_>) -> Result<Facts, String> {
                     let info = sentinel.ask_at(&address[0], &address[1], place).await.map_err(told);
                     facts.named = Some(info.and_then(|lines| parse_info(&lines)));
                 }
-                facts.sentinels.push((pod.name, Ok(address.join(":"))));
+                facts.sentinels.push((pod, Ok(address.join(":"))));
             }
-            Ok(_) => facts.sentinels.push((pod.name, Err(format!("it knows no master {master}")))),
-            Err(why) => facts.sentinels.push((pod.name, Err(why))),
+            Ok(_) => facts.sentinels.push((pod, Err(format!("it knows no master {master}")))),
+            Err(why) => facts.sentinels.push((pod, Err(why))),
         }
     }
     if facts.sentinels.is_empty() {
@@ -84,11 +84,11 @@ pub async fn ask(place: &Place<'_>) -> Result<Facts, String> {
 }
 
 /// As many pods as the workload wants; one that is missing counts as one that does not answer.
-async fn of_workload(place: &Place<'_>, workload: &str) -> Result<Vec<StorePod>, ChaosError> {
+async fn of_workload(place: &Place<'_>, workload: &str) -> Result<Vec<String>, ChaosError> {
     let found = place.workload(workload).await?;
     let missing = found.desired.saturating_sub(found.pods.len());
     let mut pods = found.pods;
-    pods.extend((0..missing).map(|n| StorePod { name: format!("missing pod {} of {workload}", n + 1), ..StorePod::default() }));
+    pods.extend((0..missing).map(|n| format!("missing pod {} of {workload}", n + 1)));
     Ok(pods)
 }
 
