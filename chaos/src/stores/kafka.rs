@@ -33,7 +33,7 @@ use crate::pod_exec::{Command, Shell};
 use crate::store::{Damage, DataStore, Engine, MustShow, Place, Words};
 use futures::future::BoxFuture;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use topics::{RecordReader, Span};
@@ -179,16 +179,17 @@ impl KafkaStore {
     }
 
     async fn read_all(&self) -> Result<Content, ChaosError> {
-        let mut content = Content::default();
+        let (mut content, mut ids) = (Content::default(), BTreeMap::<String, topics::Ids>::new());
         for span in self.spans(None).await? {
-            content.collections.entry(span.topic.clone()).or_default();
+            let topic = span.topic.clone();
+            content.collections.entry(topic.clone()).or_default();
             if span.count() == 0 {
                 continue;
             }
-            let (mut ids, topic) = (topics::Ids::default(), span.topic.clone());
+            let of_topic = ids.entry(topic.clone()).or_default();
             let mut add = |record: topics::Record<'_>| {
                 let value = hash(&[record.headers, record.value]);
-                content.add(&topic, ids.next(span.partition, &record), value);
+                content.add(&topic, of_topic.next(&record), value);
             };
             self.read(&span, &mut add).await?;
         }

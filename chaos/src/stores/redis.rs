@@ -46,7 +46,8 @@ const EXPIRY_TOLERANCE_MS: u64 = 2000;
 const SCAN: &str = include_str!("redis/scan.lua");
 /// Steps through every database until the cursor is 0 again. Arguments: the port, the script.
 const SCAN_ALL: &str = r#"
-for db in $(redis-cli -h 127.0.0.1 -p "$1" INFO keyspace | sed -n 's/^db\([0-9]*\):.*/\1/p'); do
+keyspace=$(redis-cli -e -h 127.0.0.1 -p "$1" INFO keyspace) || { echo "$keyspace" >&2; exit 1; }
+for db in $(printf '%s\n' "$keyspace" | sed -n 's/^db\([0-9]*\):.*/\1/p'); do
   cursor=0
   while :; do
     out=$(redis-cli -e -h 127.0.0.1 -p "$1" -n "$db" --raw EVAL "$2" 0 "$cursor" "$db") || { echo "$out" >&2; exit 1; }
@@ -154,7 +155,7 @@ impl RedisStore {
     async fn read_keys(&self, collection: &str, prefix: &str) -> Result<BTreeSet<String>, ChaosError> {
         let wanted = format!("{collection}:{prefix}");
         let port = self.port.to_string();
-        let list = self.with_login(Command::new(&["redis-cli", "-h", "127.0.0.1", "-p", &port, "--scan", "--pattern", &format!("{}*", escaped(&wanted))]));
+        let list = self.with_login(Command::new(&["redis-cli", "-e", "-h", "127.0.0.1", "-p", &port, "--scan", "--pattern", &format!("{}*", escaped(&wanted))]));
         let lines = self.shell.lines(&list, READ_WITHIN).await?;
         let keys = lines.iter().filter(|key| key.starts_with(&wanted)).filter_map(|key| key.strip_prefix(collection)?.strip_prefix(':'));
         Ok(keys.map(str::to_owned).collect())

@@ -1,6 +1,6 @@
 //! What Kafka's tools print, and what a copy with one broker needs.
 
-use crate::drill::content::{Hash, Twins, hash};
+use crate::drill::content::{Twins, hash};
 use crate::drill::extras::Extra;
 use crate::json_text;
 use serde_json::{Value, json};
@@ -158,25 +158,19 @@ impl RecordReader {
     }
 }
 
-/// What identifies records of one partition: the key and which record of that key it is. A record without a key is
-/// identified by its value, wherever it is.
+/// What identifies the records of a topic: the key and which record of that key it is. A record without a key is
+/// identified by its value, whatever partition it is in.
 #[derive(Default)]
-pub struct Ids {
-    keys: Twins,
-    values: Twins,
-}
+pub struct Ids(Twins);
 
 impl Ids {
     /// The id of the next record.
-    pub fn next(&mut self, partition: u32, record: &Record<'_>) -> String {
-        match record.key {
+    pub fn next(&mut self, record: &Record<'_>) -> String {
+        self.0.id(&match record.key {
             // Equal keys go to one partition, so the order within it is the order of the key.
-            Some(key) => self.keys.id(&hash(&[b"key", key])),
-            None => {
-                let value: Hash = hash(&[b"value", record.value]);
-                format!("{}-{partition}", self.values.id(&value))
-            }
-        }
+            Some(key) => hash(&[b"key", key]),
+            None => hash(&[b"value", record.value]),
+        })
     }
 }
 
