@@ -97,7 +97,7 @@ async fn make(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>, 
     let (packages, programs, own, jars) = tokio::join!(
         build_from_packages(ctx, facts, parts, wanted),
         build_programs(ctx, parts, wanted),
-        build_own_programs(ctx, wanted),
+        build_own_programs(ctx, facts, wanted),
         fetch_jars(ctx, parts, wanted)
     );
     programs?;
@@ -139,7 +139,14 @@ async fn tidy(ctx: &Context, built: bool) -> Result<()> {
 
 /// The programs of this workspace that go into images: compiled beside the Go programs, which leave a core idle while
 /// they link.
-async fn build_own_programs(ctx: &Context, wanted: &Wanted<'_>) -> Result<()> {
+async fn build_own_programs(ctx: &Context, facts: &Facts, wanted: &Wanted<'_>) -> Result<()> {
+    if wanted.images.iter().any(|i| i.host_libraries) && !process::runs("make").await {
+        // The simulator's Kafka client is a C library, built with make.
+        if !facts.can_install() || ctx.no_provision {
+            bail!("make is missing, and the simulator's Kafka library is built with it: install it (on Debian: apt-get install make)");
+        }
+        packages::install(ctx, &["make"]).await?;
+    }
     for program in wanted.images.iter().filter(|i| i.host_libraries).flat_map(|i| &i.binaries) {
         rust_binary::build(ctx, program).await?;
     }

@@ -106,6 +106,13 @@ pub async fn capture(command: &mut Command) -> Result<String, ProcessError> {
     Err(ProcessError::Failed { program, status: output.status.to_string(), tail, log: None })
 }
 
+/// True when a program can be started by its name.
+pub async fn runs(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
