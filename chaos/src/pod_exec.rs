@@ -160,7 +160,7 @@ impl Container {
         let run = async {
             let mut process = self.attach(command, stdin.is_some()).await.map_err(|e| self.wrong(&program, e.to_string()))?;
             let (out, err, input, status) = (process.stdout(), process.stderr(), process.stdin(), process.take_status());
-            let ended = async { Some(status?.await?) };
+            let ended = async { status?.await };
             let (stdout, stderr, (), status) = tokio::join!(all(out), all(err), feed(input, stdin.unwrap_or_default()), ended);
             let exit_code = status.as_ref().and_then(exit_code);
             Ok(Output { exit_code, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() })
@@ -197,7 +197,7 @@ impl Shell for Container {
                 }
                 enough
             };
-            let ended = async { Some(status?.await?) };
+            let ended = async { status?.await };
             let (enough, stderr, (), status) = tokio::join!(read, all(err), feed(input, &command.stdin), ended);
             // What was read to the caller's satisfaction went well, whatever became of the program.
             let exit_code = if enough { Some(0) } else { status.as_ref().and_then(exit_code) };

@@ -172,7 +172,7 @@ impl Flow<'_> {
             Some(ledger) => target.store.keys(&ledger.collection, &ledger.key_field, &self.ledger_run().prefix(ledger)).await?,
             None => BTreeSet::new(),
         };
-        assertions.push(judge::acknowledged(backup.history.as_ref(), backup.time, &keys));
+        assertions.push(judge::acknowledged(backup.history.as_ref(), backup.time, &keys, store));
         assertions.push(judge::rpo(backup.history.as_ref(), backup.time, &keys, store));
 
         // The negative controls come last: they overwrite the restored store.

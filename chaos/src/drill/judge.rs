@@ -55,12 +55,20 @@ pub fn content(words: Words, found: &Differences) -> Assertion {
     Assertion::check("drill.content", found.none(), expected, found.restored.describe(words), found.describe(words))
 }
 
+/// A cache promises nothing about writes. Of any other store nothing is known without acknowledged ones.
+fn without_ledger(id: &str, expected: String, store: &Store) -> Assertion {
+    match store.options.get("role").map(String::as_str) {
+        Some("cache") => not_applicable(id, expected, "platform.yaml declares it a cache: no write to it is acknowledged to a client"),
+        _ => Assertion::inconclusive(id, expected, "platform.yaml has no ledger for this store"),
+    }
+}
+
 /// Acknowledged before the start ⊆ restored ⊆ attempted by the end.
-pub fn acknowledged(history: Option<&History>, time: BackupTime, restored: &BTreeSet<String>) -> Assertion {
+pub fn acknowledged(history: Option<&History>, time: BackupTime, restored: &BTreeSet<String>, store: &Store) -> Assertion {
     let id = "drill.acknowledged_restored";
     let expected = "every write acknowledged before the backup began is restored, and none that was sent after it ended";
     let Some(history) = history else {
-        return Assertion::inconclusive(id, expected, "platform.yaml has no ledger for this store");
+        return without_ledger(id, expected.to_owned(), store);
     };
     let before = history.acknowledged_by(time.started_ms);
     if before.is_empty() {
@@ -86,7 +94,7 @@ pub fn rpo(history: Option<&History>, time: BackupTime, restored: &BTreeSet<Stri
     let expected = format!("at most {} s of acknowledged writes lost", store.rpo_seconds);
     let newest = history.and_then(|h| h.newest_acknowledged(time.ended_ms, |key| restored.contains(key)));
     match (history, newest) {
-        (None, _) => Assertion::inconclusive(id, expected, "platform.yaml has no ledger for this store"),
+        (None, _) => without_ledger(id, expected, store),
         (Some(h), None) if h.acknowledged_by(time.ended_ms).is_empty() => Assertion::inconclusive(id, expected, "no write was acknowledged"),
         (Some(_), None) => Assertion::fail(id, expected, "all of them", "no acknowledged write was restored"),
         (Some(_), Some(at)) => {
@@ -190,11 +198,14 @@ mod tests {
 
     #[test]
     fn the_sandwich_of_acknowledged_and_attempted() {
-        let judge = |keys: &[&str]| acknowledged(Some(&history()), TIME, &set(keys)).verdict;
+        let judge = |keys: &[&str]| acknowledged(Some(&history()), TIME, &set(keys), &store()).verdict;
         assert_eq!((judge(&["old"]), judge(&["old", "mid"])), (Pass, Pass));
         assert_eq!((judge(&["mid"]), judge(&["old", "new"])), (Fail, Fail));
-        assert_eq!(acknowledged(None, TIME, &set(&[])).verdict, Inconclusive);
-        assert_eq!(acknowledged(Some(&History::default()), TIME, &set(&[])).verdict, Inconclusive);
+        assert_eq!(acknowledged(None, TIME, &set(&[]), &store()).verdict, Inconclusive);
+        assert_eq!(acknowledged(Some(&History::default()), TIME, &set(&[]), &store()).verdict, Inconclusive);
+        let cache = Store { options: [("role".to_owned(), "cache".to_owned())].into(), ..store() };
+        assert_eq!(acknowledged(None, TIME, &set(&[]), &cache).verdict, Verdict::NotApplicable);
+        assert_eq!(rpo(None, TIME, &set(&[]), &cache).verdict, Verdict::NotApplicable);
     }
 
     #[test]

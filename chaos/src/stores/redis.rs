@@ -17,6 +17,7 @@
 //! - `sentinelPort`: their port; 26379 when absent.
 //! - `master`: the name that the sentinels give the master; `mymaster` when absent.
 //! - `replicas`: a further workload whose pods are replicas, `Kind/name`.
+//! - `role`: `cache` when nobody is told that a write to it is kept; then it needs no ledger.
 //! - `reason`: why there is no backup, for a cache without commands.
 
 mod health;
