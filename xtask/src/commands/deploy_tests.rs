@@ -47,6 +47,8 @@ async fn cluster(namespace: &str) -> (MockServer, Client) {
     let done = json!({"metadata": {"name": "order", "generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}});
     let list = json!({"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {"resourceVersion": "1"}, "items": [done]});
     let at = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
+    let none = status(404, "NotFound", "deployments.apps \"order\" not found");
+    Mock::given(method("GET")).and(path(format!("{at}/order"))).respond_with(none).mount(&server).await;
     Mock::given(method("GET")).and(path(at)).and(query_param_is_missing("watch")).respond_with(ResponseTemplate::new(200).set_body_json(list)).mount(&server).await;
     (server, client)
 }

@@ -93,7 +93,7 @@ mod tests {
 
     fn run_with(assertions: &[Assertion]) -> Run {
         serde_json::from_value(json!({"run_id": "r", "verdict": "fail", "reason": "", "seed": 1, "profile": "quick", "started_at": "", "duration_ms": 1,
-            "host": {"os": "", "cpus": 1, "memory_mib": 1}, "cluster": null,
+            "host": {"os": "", "kernel": "", "cores": 1, "memory_mib": 1}, "cluster": null,
             "platforms": [{"name": "p", "verdict": "fail", "stages": [{"name": "deploy", "verdict": "fail", "reason": "", "started_ms": 0, "ended_ms": 1,
                 "assertions": assertions}]}]}))
         .expect("a run")
