@@ -117,7 +117,6 @@ impl Course<'_> {
         self.tell(&format!("holding {} connections for {} s", plan.connections, plan.seconds));
         tokio::time::sleep(Duration::from_secs(plan.seconds) / 2).await;
         memory.own[1] = memory::own();
-        memory.held = self.memory_of(&pods::ready(&self.pods.now()), since_unix, Duration::ZERO).await.unwrap_or_default();
         let serving = pods::ready(&self.pods.now()).len();
         spread.before = self.crowd.board.spread();
         let kill = self.kill(spread).await;
@@ -130,6 +129,8 @@ impl Course<'_> {
         let still = pods::ready(&self.pods.now());
         spread.ready.retain(|pod| still.contains(pod));
         spread.after = self.crowd.board.spread();
+        // By now there was time for a sample; one that is not there is not worth a longer soak.
+        memory.held = self.memory_of(&self.there_before(memory), since_unix, Duration::ZERO).await.unwrap_or_default();
         kill
     }
 
@@ -193,11 +194,16 @@ impl Course<'_> {
         memory::of_pods(&self.ctx.client, &self.ctx.platform.namespace, pods, since_unix_ms, within).await
     }
 
-    /// The memory of those servers that were there before and still are.
+    /// The servers that were there before the first connection and still are.
+    fn there_before(&self, memory: &Memory) -> BTreeSet<String> {
+        let serving = pods::ready(&self.pods.now());
+        memory.before.keys().filter(|pod| serving.contains(*pod)).cloned().collect()
+    }
+
+    /// Their memory after the last connection.
     async fn memory_after(&self, memory: &mut Memory) {
         memory.own[2] = memory::own();
-        let serving = pods::ready(&self.pods.now());
-        let both: BTreeSet<String> = memory.before.keys().filter(|pod| serving.contains(*pod)).cloned().collect();
+        let both = self.there_before(memory);
         if both.is_empty() {
             return;
         }
@@ -208,14 +214,16 @@ impl Course<'_> {
         }
     }
 
-    /// A window for each pod that went away, whoever deleted it.
+    /// A window for each pod that went away, whoever deleted it: until its connections were back, or should have been. Pods
+    /// that never served held none.
     fn windows_of_pods(&mut self, kill: Option<&Kill>) {
         let length = self.plan.reconnect_seconds * 1000;
         for (pod, life) in self.pods.now() {
             let ours = kill.filter(|k| k.pod == pod);
-            let Some(from_ms) = ours.map(|k| k.at_ms).or(life.going_ms) else { continue };
+            let Some(from_ms) = ours.map(|k| k.at_ms).or(life.going_ms.filter(|_| life.served)) else { continue };
+            let to_ms = ours.and_then(|k| k.steady_ms).unwrap_or(from_ms + length);
             let why = if ours.is_some() { "deleted by this soak" } else { "deleted by somebody else" };
-            self.windows.push(Window { from_ms, to_ms: from_ms + length, pod: Some(pod), why: why.to_owned() });
+            self.windows.push(Window { from_ms, to_ms, pod: Some(pod), why: why.to_owned() });
         }
     }
 }

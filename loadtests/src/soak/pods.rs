@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 pub struct Life {
     /// It serves.
     pub ready: bool,
+    /// It was seen to serve.
+    pub served: bool,
     /// Seen to be on its way out, or gone.
     pub going_ms: Option<u64>,
     /// Gone.
@@ -96,6 +98,7 @@ fn apply(pods: &mut Pods, pod: &Pod, now: u64) {
     let view = pod_view(pod);
     let life = pods.entry(view.name.clone()).or_default();
     life.ready = view.is_ready();
+    life.served |= life.ready;
     if view.deleted {
         life.going_ms.get_or_insert(now);
     }
@@ -123,8 +126,8 @@ mod tests {
         apply(&mut pods, &pod(true), 2_000);
         apply(&mut pods, &pod(true), 3_000);
         assert!(ready(&pods).is_empty());
-        assert_eq!(pods["ws-a"], Life { ready: false, going_ms: Some(2_000), gone: false });
+        assert_eq!(pods["ws-a"], Life { ready: false, served: true, going_ms: Some(2_000), gone: false });
         gone(pods.get_mut("ws-a").expect("pod"), 9_000);
-        assert_eq!(pods["ws-a"], Life { ready: false, going_ms: Some(2_000), gone: true });
+        assert_eq!(pods["ws-a"], Life { ready: false, served: true, going_ms: Some(2_000), gone: true });
     }
 }
