@@ -263,6 +263,7 @@ pub(crate) mod sample {
             error_budget_outside: 0.0,
             stores: vec![],
             alerts: vec![],
+            profiles: vec![],
         }
     }
 

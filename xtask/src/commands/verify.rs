@@ -25,7 +25,7 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub seed: Option<u64>,
     /// How long the stages take: quick for a change, standard for a night, certify before a release. platform.yaml says what each means.
-    #[arg(long, default_value = "quick", value_parser = ["quick", "standard", "certify"])]
+    #[arg(long, default_value = "quick", value_parser = gauntlet_fixtures::platform::load::PROFILES)]
     pub profile: String,
     /// Where the report goes. Default: reports/runs/<run id>.
     #[arg(long, value_name = "DIR")]

@@ -53,12 +53,12 @@ impl Options {
         StageName::ALL.into_iter().filter(|s| chosen(s) || (needs_platform && *s == StageName::Deploy)).collect()
     }
 
-    /// The platform with only the experiments that were chosen.
+    /// The platform with only the experiments that were chosen: by name, else those of the run's profile.
     pub fn chosen_experiments(&self, platform: &Platform) -> Platform {
         let mut platform = platform.clone();
-        if !self.args.experiment.is_empty() {
-            platform.experiments.retain(|e| self.args.experiment.contains(&e.name));
-        }
+        let names = &self.args.experiment;
+        let of_profile = |profiles: &[String]| profiles.is_empty() || profiles.contains(&self.args.profile);
+        platform.experiments.retain(|e| if names.is_empty() { of_profile(&e.profiles) } else { names.contains(&e.name) });
         platform
     }
 
@@ -80,5 +80,37 @@ impl Options {
             bail!("{} holds another run: name an empty folder with --out", out.display());
         }
         Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: VerifyArgs,
+    }
+
+    fn chosen(line: &[&str]) -> Vec<String> {
+        let experiment = |name: &str, profiles: &[&str]| {
+            serde_json::json!({"name": name, "fault": "delete-pod", "target": {"workload": "Deployment/api"}, "rtoSeconds": 60, "errorBudget": 0.1, "profiles": profiles})
+        };
+        let platform: Platform = serde_json::from_value(serde_json::json!({
+            "name": "shop", "description": "", "namespace": "shop", "manifests": {"production": "m", "kind": "m"},
+            "experiments": [experiment("always", &[]), experiment("at-night", &["standard", "certify"])],
+        }))
+        .expect("a platform");
+        let args = Line::try_parse_from(["verify"].iter().chain(line)).expect("flags").args;
+        Options::new(args).chosen_experiments(&platform).experiments.into_iter().map(|e| e.name).collect()
+    }
+
+    #[test]
+    fn experiments_are_of_the_profile_unless_they_are_asked_for_by_name() {
+        assert_eq!(chosen(&[]), ["always"]);
+        assert_eq!(chosen(&["--profile", "standard"]), ["always", "at-night"]);
+        assert_eq!(chosen(&["--experiment", "at-night"]), ["at-night"]);
     }
 }

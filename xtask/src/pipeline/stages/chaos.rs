@@ -22,6 +22,9 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     if chosen.platform.ledgers.is_empty() && chosen.platform.load.is_none() {
         return super::could_not(&recorder, StageName::Chaos, started, "the platform declares neither a ledger nor a load: nobody would notice a fault");
     }
+    if session.options.chosen_experiments(&chosen.platform).experiments.is_empty() {
+        return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments for this profile");
+    }
     let mut parts = Vec::new();
     for nodes in [false, true] {
         let mut platform = session.options.chosen_experiments(&chosen.platform);
