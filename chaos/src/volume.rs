@@ -1,26 +1,48 @@
-//! A pod's persistent volume, and whether it has a disk of its own. Pure.
+//! A volume of a pod that can be filled, and whether it has a file system of its own. Pure.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Volume};
 
-/// Where a container mounts a PersistentVolumeClaim.
+/// Where the size of a volume stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedMount {
-    /// The claim.
-    pub claim: String,
+pub enum Size {
+    /// In the status of this PersistentVolumeClaim.
+    Claim(String),
+    /// In the pod: an `emptyDir` in memory with a `sizeLimit`, which the kubelet mounts as a file system of that size.
+    Memory(String),
+}
+
+/// Where a container mounts a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The volume, for a person.
+    pub volume: String,
+    /// Where its size stands.
+    pub size: Size,
     /// The container.
     pub container: String,
     /// The path.
     pub path: String,
 }
 
-/// The first claim that a container of the pod mounts for writing.
-pub fn claimed_mount(pod: &Pod) -> Option<ClaimedMount> {
+fn size_of(volume: &Volume) -> Option<(String, Size)> {
+    if let Some(claim) = &volume.persistent_volume_claim {
+        let name = &claim.claim_name;
+        return (claim.read_only != Some(true)).then(|| (format!("claim {name}"), Size::Claim(name.clone())));
+    }
+    let empty_dir = volume.empty_dir.as_ref().filter(|e| e.medium.as_deref() == Some("Memory"))?;
+    Some((format!("volume {} in memory", volume.name), Size::Memory(empty_dir.size_limit.as_ref()?.0.clone())))
+}
+
+/// The first volume that a container of the pod mounts for writing: a PersistentVolumeClaim, else one in memory. Any other is
+/// a folder of the node's disk.
+pub fn writable_mount(pod: &Pod) -> Option<Mount> {
     let spec = pod.spec.as_ref()?;
-    let claims = spec.volumes.iter().flatten().filter_map(|v| Some((v.name.as_str(), v.persistent_volume_claim.as_ref()?)));
-    claims.filter(|(_, claim)| claim.read_only != Some(true)).find_map(|(volume, claim)| {
+    let mut sized: Vec<_> = spec.volumes.iter().flatten().filter_map(|v| Some((v.name.as_str(), size_of(v)?))).collect();
+    sized.sort_by_key(|(_, (_, size))| matches!(size, Size::Memory(_)));
+    sized.into_iter().find_map(|(name, (volume, size))| {
         spec.containers.iter().find_map(|container| {
-            let mount = container.volume_mounts.iter().flatten().find(|m| m.name == volume && m.read_only != Some(true))?;
-            Some(ClaimedMount { claim: claim.claim_name.clone(), container: container.name.clone(), path: mount.mount_path.clone() })
+            let mount = container.volume_mounts.iter().flatten().find(|m| m.name == name && m.read_only != Some(true))?;
+            Some(Mount { volume: volume.clone(), size: size.clone(), container: container.name.clone(), path: mount.mount_path.clone() })
         })
     })
 }
@@ -77,7 +99,7 @@ pub fn shared(volume: &Disk, node: &Disk, capacity_mib: u64) -> Option<String> {
     }
     // A tenth more than asked for is what file systems and providers round up to.
     let size = volume.size_kib / 1024;
-    (size > capacity_mib + capacity_mib / 10).then(|| format!("the volume's file system has {size} MiB, more than the {capacity_mib} MiB of the claim, so it is not its own"))
+    (size > capacity_mib + capacity_mib / 10).then(|| format!("the volume's file system has {size} MiB, more than the {capacity_mib} MiB that it was given, so it is not its own"))
 }
 
 #[cfg(test)]
@@ -104,16 +126,28 @@ mod tests {
         assert_eq!(all, [Some(20_480), Some(512), Some(953), Some(1), Some(1536), None, None]);
     }
 
+    /// A database with this mount of its claim, and a volume in memory beside it.
+    fn pod(read_only: bool, beside: serde_json::Value) -> Pod {
+        serde_json::from_value(json!({"spec": {
+            "volumes": [{"name": "tmp", "emptyDir": beside}, {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}],
+            "containers": [{"name": "side", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},
+                {"name": "db", "volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": read_only}]}]}}))
+        .expect("pod")
+    }
+
     #[test]
     fn only_a_claim_that_is_written_to_counts() {
-        let pod = |read_only: bool| -> Pod {
-            serde_json::from_value(json!({"spec": {
-                "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}],
-                "containers": [{"name": "side", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},
-                    {"name": "db", "volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": read_only}]}]}}))
-            .expect("pod")
-        };
-        assert_eq!(claimed_mount(&pod(false)), Some(ClaimedMount { claim: "data-db-0".into(), container: "db".into(), path: "/data".into() }));
-        assert_eq!(claimed_mount(&pod(true)), None);
+        let mount = writable_mount(&pod(false, json!({"medium": "Memory", "sizeLimit": "64Mi"}))).expect("a claim comes first");
+        assert_eq!((mount.size, mount.container.as_str(), mount.path.as_str()), (Size::Claim("data-db-0".into()), "db", "/data"));
+        assert_eq!(writable_mount(&pod(true, json!({}))), None);
+    }
+
+    #[test]
+    fn a_volume_in_memory_counts_when_it_has_a_size() {
+        let mount = writable_mount(&pod(true, json!({"medium": "Memory", "sizeLimit": "64Mi"}))).expect("a volume");
+        assert_eq!((mount.size, mount.path.as_str()), (Size::Memory("64Mi".into()), "/tmp"));
+        for folder_of_the_node in [json!({"medium": "Memory"}), json!({"sizeLimit": "64Mi"})] {
+            assert_eq!(writable_mount(&pod(true, folder_of_the_node)), None);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! # What it does
-//! Writes one file into a persistent volume of the target's pod until the volume is full, and keeps it for `holdSeconds`.
-//! Never more than the capacity that the PersistentVolumeClaim was given.
+//! Writes one file into a volume of the target's pod until the volume is full, and keeps it for `holdSeconds`: a persistent
+//! volume, or an `emptyDir` in memory that has a `sizeLimit`. Never more than the capacity that it was given.
 //!
 //! # Why it matters
 //! A store whose volume is full stops taking writes, or stops altogether; some lose what they acknowledged. Whether it says
@@ -19,7 +19,7 @@ use crate::experiment::{Effect, Experiment, FaultContext, Plan};
 use crate::journal::Recovery;
 use crate::pod_exec::{Container, words};
 use crate::targets::{self, BlastRadius, FaultTarget, PlanError};
-use crate::volume::{Disk, claimed_mount, mib, parse_df, shared};
+use crate::volume::{Disk, Size, mib, parse_df, shared, writable_mount};
 use futures::future::BoxFuture;
 use gauntlet_fixtures::platform::Experiment as Spec;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -40,6 +40,13 @@ fn container(client: &Client, namespace: &str, pod: &str, container: &str) -> Co
     Container { pods: Api::namespaced(client.clone(), namespace), pod: pod.to_owned(), container: container.to_owned() }
 }
 
+/// What a claim was given.
+async fn capacity_of(client: &Client, namespace: &str, claim: &str) -> Result<Option<String>, ChaosError> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let found = claims.get(claim).await.map_err(ChaosError::kubernetes(format!("read claim {claim}")))?;
+    Ok(found.status.and_then(|s| s.capacity).and_then(|c| c.get("storage").map(|q| q.0.clone())))
+}
+
 /// Removes the file. True when it is seen to be gone.
 ///
 /// # Errors
@@ -58,7 +65,7 @@ async fn disks(container: &Container, paths: &[&str]) -> Result<Vec<Disk>, Chaos
 
 impl Experiment for FillVolume {
     fn selection(&self, spec: &Spec) -> String {
-        format!("the first persistent volume of one ready pod of {}, drawn from the pods sorted by node and name", targets::described(&spec.target))
+        format!("the first volume of one ready pod of {} with a file system of its own, drawn from the pods sorted by node and name", targets::described(&spec.target))
     }
 
     fn plan(&self, view: &ClusterView, spec: &Spec, seed: u64) -> Result<Plan, PlanError> {
@@ -80,17 +87,18 @@ impl Experiment for FillVolume {
             };
             let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
             let live = pods.get(name).await.map_err(ChaosError::kubernetes(format!("read pod {name}")))?;
-            let mount = claimed_mount(&live).ok_or_else(|| ChaosError::Unsound(format!("pod {name} mounts no persistent volume that it may write to")))?;
-            let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), namespace);
-            let claim = claims.get(&mount.claim).await.map_err(ChaosError::kubernetes(format!("read claim {}", mount.claim)))?;
-            let capacity = claim.status.and_then(|s| s.capacity).and_then(|c| mib(&c.get("storage")?.0));
-            let capacity = capacity.ok_or_else(|| ChaosError::Unsound(format!("claim {} states no capacity", mount.claim)))?;
+            let mount = writable_mount(&live).ok_or_else(|| ChaosError::Unsound(format!("pod {name} mounts no volume of its own that it may write to")))?;
+            let given = match &mount.size {
+                Size::Claim(claim) => capacity_of(ctx.client, namespace, claim).await?,
+                Size::Memory(limit) => Some(limit.clone()),
+            };
+            let capacity = given.and_then(|q| mib(&q)).ok_or_else(|| ChaosError::Unsound(format!("{} states no capacity", mount.volume)))?;
             let container = container(ctx.client, namespace, name, &mount.container);
             // The kubelet keeps this file of every pod on the node's own disk.
             let found = disks(&container, &[&mount.path, "/etc/hosts"]).await?;
             let [volume, node] = &found[..] else { return Err(ChaosError::Unsound("df does not show the volume".into())) };
             if let Some(why) = shared(volume, node, capacity) {
-                return Err(ChaosError::Unsound(format!("claim {}: {why}; filling it would fill the node", mount.claim)));
+                return Err(ChaosError::Unsound(format!("{}: {why}; filling it would fill the node", mount.volume)));
             }
             let path = format!("{}/{FILE}", mount.path.trim_end_matches('/'));
             plan.recovery = Recovery::RemoveFile { namespace: namespace.clone(), pod: name.clone(), container: mount.container, path };
