@@ -4,14 +4,15 @@ use super::fake_api::{Shared, State, node, shop, start};
 use crate::cluster_view::sample::{self, SERVICE};
 use crate::cluster_watch::ClusterWatch;
 use crate::experiment::{Effect, Experiment, FaultContext, Plan};
+use crate::experiments::dns_outage::{DnsOutage, put_back};
 use crate::experiments::scale_to_zero::ScaleToZero;
 use crate::experiments::zone_outage::ZoneOutage;
-use crate::journal::{Journal, NewFault, Recovery};
+use crate::journal::{Journal, NewFault, OriginalPolicy, Recovery};
 use crate::node_control::{NodeControl, fake::Machines};
 use crate::recover::{Recovered, recover_within};
 use gauntlet_reports::clock::Clock;
 use gauntlet_reports::recorder::Recorder;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -141,4 +142,59 @@ async fn replicas_that_do_not_come_up_are_told() {
     let (recovered, pending) = bench.recover(plan.recovery).await;
     assert_eq!((recovered.ok, pending), (false, 0), "the fault is gone, the platform is not whole");
     assert!(recovered.read_back.contains("Deployment/order has 0 of 3"), "{recovered:?}");
+}
+
+/// Nothing in or out, but DNS for all, and the store for the service.
+fn guarded() -> State {
+    let policy = |name: &str, spec: Value| (name.to_owned(), json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "shop", "uid": name}, "spec": spec}));
+    let dns = json!([{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]);
+    let policies = [
+        policy("allow-dns", json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": dns}]})),
+        policy("order", json!({"podSelector": {"matchLabels": {"app": "order"}}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 5432, "protocol": "TCP"}]}]})),
+    ];
+    State { policies: policies.into(), ..shop() }
+}
+
+/// The plan as `prepare` leaves it. (That asks a container, which this API server has not.)
+fn prepared(bench: &Bench) -> Plan {
+    let mut plan = bench.plan(&DnsOutage, "dns-outage");
+    let originals: Vec<_> = bench.state().policies.iter().map(|(name, p)| OriginalPolicy { name: name.clone(), spec: p["spec"].clone() }).collect();
+    let made = originals.iter().map(|o| format!("gauntlet-dns-{}", o.name)).collect();
+    plan.recovery = Recovery::PutPoliciesBack { namespace: "shop".into(), originals, made };
+    plan
+}
+
+#[tokio::test]
+async fn dns_goes_for_the_pods_of_one_workload_and_comes_back() {
+    let bench = Bench::of(guarded(), Machines::default()).await;
+    let before = bench.state().policies.clone();
+    let plan = prepared(&bench);
+    let spec = sample::spec("dns-outage", SERVICE);
+    let ctx = FaultContext { client: &bench.client, watch: &bench.watch, nodes: &bench.machines, recorder: &bench.recorder, stop: &bench.stop, spec: &spec };
+    DnsOutage.apply(&ctx, &plan).await.expect("applied");
+    let during = bench.state().policies.clone();
+    assert_eq!(during.len(), 4);
+    assert_eq!(during["allow-dns"]["spec"]["podSelector"]["matchExpressions"], json!([{"key": "app", "operator": "NotIn", "values": ["order"]}]));
+    assert_eq!(during["gauntlet-dns-allow-dns"]["spec"].get("egress").and_then(Value::as_array).map_or(0, Vec::len), 0, "nothing but DNS was in it");
+    assert_eq!(during["gauntlet-dns-order"]["spec"]["egress"], before["order"]["spec"]["egress"], "what else they may reach stays");
+    let log = bench.state().log.clone();
+    let of = |method: &str| log.iter().position(|l| l.starts_with(method)).expect("logged");
+    assert!(of("PUT") > of("POST"), "stand-ins come first: {log:?}");
+
+    let (recovered, pending) = bench.recover(plan.recovery).await;
+    assert_eq!((recovered.ok, pending), (true, 0), "{recovered:?}");
+    let specs = |all: &std::collections::BTreeMap<String, Value>| all.iter().map(|(n, p)| (n.clone(), p["spec"]["podSelector"].clone(), p["spec"]["egress"].clone())).collect::<Vec<_>>();
+    assert_eq!(specs(&bench.state().policies), specs(&before));
+}
+
+#[tokio::test]
+async fn policies_that_may_not_be_changed_are_an_error_and_stay_as_they_are() {
+    let bench = Bench::of(State { policies_refused: true, ..guarded() }, Machines::default()).await;
+    let before = bench.state().policies.clone();
+    let plan = prepared(&bench);
+    let error = bench.apply(&DnsOutage, &plan, "dns-outage").await.expect_err("refused");
+    assert!(error.contains("create NetworkPolicy gauntlet-dns-allow-dns"), "{error}");
+    assert_eq!(bench.state().policies, before);
+    let Recovery::PutPoliciesBack { originals, made, .. } = plan.recovery else { panic!("another recovery") };
+    assert!(put_back(&bench.client, "shop", &originals, &made).await.is_err());
 }

@@ -1,4 +1,7 @@
-//! `cargo xtask test`: provisions what is missing and runs every test, the ones on the cluster too.
+//! `cargo xtask test`: provisions what is missing and runs the tests, the ones on the cluster too.
+//!
+//! The rule for what runs when: a test on the cluster is nightly when another one covers the same code with a harder case. Its
+//! module is `nightly`, and `--nightly` runs all.
 
 use crate::cluster::kind::KindProvider;
 use crate::cluster::{BringUp, Provider as _};
@@ -10,14 +13,18 @@ use crate::provision::needed::Needed;
 use crate::provision::rust_binary;
 use anyhow::{Context as _, Result};
 
-/// Provisions what is missing, brings the cluster up, and runs every test of the workspace with `cargo test`.
+/// Provisions what is missing, brings the cluster up, and runs the tests of the workspace with `cargo test`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --offline-only     without a cluster: what does not need one\n  \
+#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --nightly          also those that take long and whose code a harder test covers\n  \
+cargo xtask test --offline-only     without a cluster: what does not need one\n  \
 cargo xtask test -- hpa             only tests whose name holds `hpa`")]
 pub struct TestArgs {
     /// Leave out the tests that need an engine or a cluster. They are listed as ignored.
     #[arg(long)]
     offline_only: bool,
+    /// Run the nightly tests, too.
+    #[arg(long, conflicts_with = "offline_only")]
+    nightly: bool,
     /// Install nothing; say what to do instead.
     #[arg(long)]
     no_provision: bool,
@@ -57,7 +64,11 @@ pub async fn run(args: &TestArgs, ctx: &Context) -> Result<u8> {
             }
         }
         // The tests on the cluster share it: their own programs take the run lock one after the other.
-        command.args(["--", "--include-ignored"]).args(&args.rest);
+        command.args(["--", "--include-ignored"]);
+        if !args.nightly {
+            command.args(["--skip", "nightly::"]);
+        }
+        command.args(&args.rest);
     }
     let status = command.kill_on_drop(true).status().await.context("failed to start cargo test")?;
     Ok(if status.success() { 0 } else { 1 })

@@ -2,7 +2,7 @@
 
 use super::suite::{outcome, turn, xtask};
 
-fn found(defect: &str) {
+pub fn found(defect: &str) {
     let _turn = turn();
     let dir = tempfile::tempdir().expect("temp dir");
     let mut command = xtask(&["selftest", "--platform", "globeco", "--defect", defect, "--out"]);
@@ -13,24 +13,6 @@ fn found(defect: &str) {
 
 #[test]
 #[ignore = "needs the cluster: cargo xtask test"]
-fn a_readiness_probe_on_a_wrong_port_is_named() {
-    found("readiness-wrong-port");
-}
-
-#[test]
-#[ignore = "needs the cluster: cargo xtask test"]
-fn an_hpa_whose_target_has_no_requests_is_named() {
-    found("hpa-without-requests");
-}
-
-#[test]
-#[ignore = "needs the cluster: cargo xtask test"]
 fn an_acknowledgement_before_the_commit_is_found_by_the_ledger() {
     found("acknowledges-before-commit");
-}
-
-#[test]
-#[ignore = "needs the cluster: cargo xtask test"]
-fn a_backup_that_misses_a_collection_is_named() {
-    found("backup-misses-a-collection");
 }

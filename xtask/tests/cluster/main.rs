@@ -5,5 +5,6 @@
 mod defects;
 mod killed;
 mod network_policy;
+mod nightly;
 mod sixth;
 mod suite;
