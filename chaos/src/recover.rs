@@ -13,8 +13,9 @@ use crate::node_control::{NodeControl, NodeControlError};
 use crate::steady_state::WorkloadsFull;
 use gauntlet_reports::event::{EventKind, FaultPhase};
 use gauntlet_reports::recorder::Recorder;
-use k8s_openapi::api::core::v1::{Namespace, Node};
-use kube::api::DeleteParams;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -235,6 +236,16 @@ async fn whole(client: &Client, namespace: &str, nodes: &[&str], within: Duratio
     }
 }
 
+/// Ends the pods of a copy within a second. What they would do in their grace period is for nobody, and the namespace's
+/// controller looks again only after half of the longest one. What is refused here, the deletion of the namespace does.
+async fn end_pods(client: &Client, namespace: &str) {
+    let (all, at_once) = (ListParams::default(), DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::background() });
+    // First what would make them anew.
+    let _ = Api::<StatefulSet>::namespaced(client.clone(), namespace).delete_collection(&DeleteParams::background(), &all).await;
+    let _ = Api::<Deployment>::namespaced(client.clone(), namespace).delete_collection(&DeleteParams::background(), &all).await;
+    let _ = Api::<Pod>::namespaced(client.clone(), namespace).delete_collection(&at_once, &all).await;
+}
+
 /// Deletes a namespace that carries [`MANAGED_BY`] and waits until it is gone. Gives whether it is, and what was seen.
 ///
 /// # Errors
@@ -247,6 +258,7 @@ pub async fn delete_namespace(client: &Client, name: &str, within: Duration) -> 
     if !ours {
         return Ok((false, format!("namespace {name} has no label {}={}; it is not ours to delete", MANAGED_BY.0, MANAGED_BY.1)));
     }
+    end_pods(client, name).await;
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => {}
         // Gone, or already on its way.

@@ -14,4 +14,5 @@ pub mod selftest;
 pub mod target;
 pub mod test;
 pub mod up;
+pub mod upgrade;
 pub mod verify;

@@ -7,14 +7,14 @@ use anyhow::{Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Shows revisions, and rolls one or all Deployments of a platform back, or restores a saved configuration.
+/// Shows revisions, and rolls one or all Deployments of a platform back, or everything to a saved configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: 0 rolled back, 1 it does not roll out, 2 it could not be tried.\n\n\
 Examples:\n  cargo xtask rollback --platform football history\n  cargo xtask rollback --platform football one api-gateway\n  \
 cargo xtask rollback --platform football one api-gateway --revision 3\n  cargo xtask rollback --platform football all --dry-run\n  \
-cargo xtask rollback --platform football from backup.json")]
+cargo xtask rollback --platform football from backup.json\n  cargo xtask rollback --platform streaming release")]
 pub struct RollbackArgs {
     #[command(flatten)]
     platform: PlatformArg,
@@ -42,6 +42,8 @@ enum What {
     },
     /// Every Deployment that has a former revision
     All,
+    /// Everything as it was before the last `deploy` that saved it: what `helm rollback` does, for objects that were there
+    Release,
     /// The configuration that `deploy` or `backup` saved to a file
     From {
         /// The file
@@ -59,31 +61,34 @@ pub async fn run(args: &RollbackArgs, ctx: &Context) -> Result<u8> {
         What::History { deployment } => history(&target, deployment.as_deref()).await,
         What::One { deployment, revision } => back(&target, vec![(deployment.clone(), *revision)], args.dry_run).await,
         What::All => {
-            let mut with_former = Vec::new();
-            for name in deployments(&target).await? {
-                if revisions::history(&target.client, target.namespace(), &name).await?.len() > 1 {
-                    with_former.push((name, None));
-                }
-            }
+            let with_former: Vec<_> = revisions::with_former(&target.client, target.namespace()).await?.into_iter().map(|(name, _)| (name, None)).collect();
             if with_former.is_empty() {
                 bail!("no Deployment of {} has a former revision", target.namespace());
             }
             back(&target, with_former, args.dry_run).await
         }
-        What::From { file } => {
-            let (namespace, objects) = configuration::load(file)?;
-            if namespace != target.namespace() {
-                bail!("{} was saved from namespace {namespace}, not from {}", file.display(), target.namespace());
-            }
-            if args.dry_run {
-                println!("{} objects of {namespace} would be applied", objects.len());
-                return Ok(0);
-            }
-            let count = configuration::restore(&target.client, file, &ctx.recorder).await?;
-            println!("{count} objects restored to {namespace}");
-            target.rolled_out(&deployments(&target).await?).await
+        What::Release => {
+            let folder = ctx.cache.root().join("configurations").join(&target.loaded.platform.name);
+            let file = configuration::newest(&folder)?;
+            println!("as saved in {}", file.display());
+            restore(&target, &file, args.dry_run, ctx).await
         }
+        What::From { file } => restore(&target, file, args.dry_run, ctx).await,
     }
+}
+
+async fn restore(target: &OwnCluster, file: &Path, dry_run: bool, ctx: &Context) -> Result<u8> {
+    let (namespace, objects) = configuration::load(file)?;
+    if namespace != target.namespace() {
+        bail!("{} was saved from namespace {namespace}, not from {}", file.display(), target.namespace());
+    }
+    if dry_run {
+        println!("{} objects of {namespace} would be applied", objects.len());
+        return Ok(0);
+    }
+    let count = configuration::restore(&target.client, file, &ctx.recorder).await?;
+    println!("{count} objects restored to {namespace}");
+    target.rolled_out(&deployments(target).await?).await
 }
 
 async fn deployments(target: &OwnCluster) -> Result<Vec<String>> {

@@ -1,7 +1,7 @@
 //! `cargo xtask scale`: the guides' scaling procedures.
 
 use super::target::{OwnCluster, PlatformArg};
-use crate::deploy::apply::{ApplyOptions, apply};
+use crate::deploy::apply::ApplyOptions;
 use crate::procedures::scaling;
 use crate::provision::context::Context;
 use anyhow::{Context as _, Result, bail};
@@ -76,12 +76,9 @@ pub async fn run(args: &ScaleArgs, ctx: &Context) -> Result<u8> {
 
 async fn configure(target: &OwnCluster, ctx: &Context, dry_run: bool) -> Result<u8> {
     let objects = manifest::read_objects(&target.loaded.kind()).context("failed to read the manifests")?;
-    let hpas: Vec<Value> = objects.iter().filter(|o| o.kind == "HorizontalPodAutoscaler").map(|o| o.to_json()).collect();
-    if hpas.is_empty() {
-        bail!("the manifests of {} hold no HorizontalPodAutoscaler", target.loaded.platform.name);
-    }
+    let objects: Vec<Value> = objects.iter().map(|o| o.to_json()).collect();
     let options = ApplyOptions { dry_run, ..ApplyOptions::default() };
-    for object in apply(&target.client, &hpas, target.namespace(), &options, &ctx.recorder).await? {
+    for object in scaling::configure(&target.client, target.namespace(), &objects, options, &ctx.recorder).await? {
         println!("{object}{}", if dry_run { " (dry run)" } else { "" });
     }
     Ok(0)

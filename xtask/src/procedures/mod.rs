@@ -1,7 +1,9 @@
 //! What the guides' scripts do, beyond applying manifests: deploy in order with a rollback of its own, roll back, scale, save
 //! and restore the configuration. The commands of `xtask` and the deploy stage of `verify` both use these.
 
+pub mod blue_green;
 pub mod configuration;
+pub mod pod_sets;
 pub mod probe;
 pub mod revisions;
 pub mod safe_deploy;

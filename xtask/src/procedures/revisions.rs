@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::api::{Api, ListParams, PostParams};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, ResourceExt};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
@@ -86,6 +86,22 @@ pub async fn undo(client: &Client, namespace: &str, name: &str, number: Option<i
     let target = target(&history, number).with_context(|| format!("failed to roll Deployment {name} back"))?;
     set_template(client, namespace, name, target.template.clone()).await?;
     Ok(target.number)
+}
+
+/// Every Deployment of a namespace that has a former revision, with that revision: what `rollback-all` goes back to.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn with_former(client: &Client, namespace: &str) -> Result<Vec<(String, Revision)>> {
+    let all = Api::<Deployment>::namespaced(client.clone(), namespace).list(&ListParams::default()).await.context("failed to list Deployments")?;
+    let mut found = Vec::new();
+    for name in all.items.iter().map(kube::ResourceExt::name_any) {
+        let mut history = history(client, namespace, &name).await?;
+        if history.len() > 1 {
+            found.push((name, history.swap_remove(history.len() - 2)));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

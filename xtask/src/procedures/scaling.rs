@@ -1,12 +1,15 @@
 //! Scaling by hand. A workload that an HPA scales is scaled through the HPA's minimum: `kubectl scale` alone would be taken
 //! back at the HPA's next sync.
 
+use crate::deploy::apply::{ApplyOptions, apply};
+use crate::deploy::object::ObjectRef;
 use anyhow::{Context as _, Result, bail};
+use gauntlet_reports::recorder::Recorder;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler as Hpa;
 use kube::Client;
 use kube::api::{Api, ListParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What was changed, with the number from before: enough to change it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +125,18 @@ pub async fn back(client: &Client, namespace: &str, scaled: Scaled) -> Result<()
         Scaled::Replicas { kind, name, before, now } => Scaled::Replicas { kind, name, before: now, now: before },
     };
     set(client, namespace, reverse).await.map(drop)
+}
+
+/// Applies the HPAs among a platform's objects again: minimum, maximum, targets. Gives those that were applied.
+///
+/// # Errors
+/// When there is none, or the API server refuses one.
+pub async fn configure(client: &Client, namespace: &str, objects: &[Value], options: ApplyOptions, recorder: &Recorder) -> Result<Vec<ObjectRef>> {
+    let hpas: Vec<Value> = objects.iter().filter(|o| o["kind"] == "HorizontalPodAutoscaler").cloned().collect();
+    if hpas.is_empty() {
+        bail!("the manifests hold no HorizontalPodAutoscaler");
+    }
+    Ok(apply(client, &hpas, namespace, &options, recorder).await?)
 }
 
 #[cfg(test)]
