@@ -57,6 +57,8 @@ pub struct Value {
 /// Everything seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
+    /// `Kind/name` of what the HPA scales.
+    pub workload: String,
     /// The latest state of the HPA.
     pub hpa: Option<HpaView>,
     /// The pods of the target.

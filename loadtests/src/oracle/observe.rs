@@ -52,12 +52,13 @@ impl Observer {
         let found = hpas.get(hpa).await.map_err(|source| TargetError::Api { what, source })?;
         let target = found.spec.unwrap_or_default().scale_target_ref;
         let selector = selector(&client, namespace, &target.kind, &target.name).await?;
-        let (tell, seen) = watch::channel(Observation::default());
+        let workload = format!("{}/{}", target.kind, target.name);
+        let (tell, seen) = watch::channel(Observation { workload: workload.clone(), ..Observation::default() });
         let cancel = CancellationToken::new();
         let eye = Eye {
             client,
             namespace: namespace.to_owned(),
-            workload: format!("{}/{}", target.kind, target.name),
+            workload,
             settings,
             recorder,
             tell,

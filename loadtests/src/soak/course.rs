@@ -1,4 +1,4 @@
-//! The course of one soak: open, hold, delete a pod half-way, send some clients to the new one, close.
+//! The course of one soak: open, hold, delete pods upstream, delete a pod half-way, send some clients to the new one, close.
 
 use super::facts::{Facts, Spread};
 use super::judge::PER_POD;
@@ -7,7 +7,9 @@ use super::memory::{self, ByPod, Memory};
 use super::plan::SoakPlan;
 use super::pods::{self, PodWatch};
 use super::session::{Crowd, Order, Session};
+use super::scaling::Watched;
 use super::stage::SoakStage;
+use super::upstream::{self, Upstream};
 use super::windows::{Window, Windows};
 use super::board;
 use std::collections::BTreeSet;
@@ -39,6 +41,7 @@ struct Course<'a> {
     pods: &'a PodWatch,
     orders: watch::Sender<Order>,
     windows: Vec<Window>,
+    upstream: Vec<Result<Upstream, String>>,
 }
 
 /// Soaks. Dropped, it aborts its clients.
@@ -54,6 +57,8 @@ pub(super) async fn run(ctx: &SoakStage<'_>, plan: &SoakPlan, crowd: &Arc<Crowd>
         Err(why) => memory.trouble = why,
     }
 
+    let scaling = Watched::start(&ctx.client, &ctx.platform.namespace, &plan.workload, &ctx.recorder).await;
+
     let orders = watch::Sender::new(Order::Hold);
     let mut sessions = JoinSet::new();
     for client in 0..plan.connections {
@@ -64,7 +69,7 @@ pub(super) async fn run(ctx: &SoakStage<'_>, plan: &SoakPlan, crowd: &Arc<Crowd>
         let (crowd, recorder, name) = (Arc::clone(crowd), ctx.recorder.clone(), plan.name.clone());
         async move { board::keep(&crowd.board, &recorder, &name).await }
     });
-    let mut course = Course { ctx, plan, crowd, pods, orders, windows: Vec::new() };
+    let mut course = Course { ctx, plan, crowd, pods, orders, windows: Vec::new(), upstream: Vec::new() };
     let (mut spread, mut kill) = (Spread::default(), Err("the connections could not be opened".to_owned()));
     let opened_ms = course.open().await;
     if let Some(opened_ms) = opened_ms {
@@ -86,7 +91,13 @@ pub(super) async fn run(ctx: &SoakStage<'_>, plan: &SoakPlan, crowd: &Arc<Crowd>
     sessions.shutdown().await;
     course.memory_after(&mut memory).await;
     course.windows_of_pods(kill.as_ref().ok());
-    Facts { plan: plan.clone(), opened_ms, quiet_ms, seen: crowd.board.seen(), ends, windows: Windows(course.windows), kill, spread, memory }
+    let scaled = match scaling {
+        Ok(None) => None,
+        Ok(Some(watched)) => Some(Ok(watched.finish().await)),
+        Err(why) => Some(Err(why)),
+    };
+    let (seen, windows, upstream) = (crowd.board.seen(), Windows(course.windows), course.upstream);
+    Facts { plan: plan.clone(), opened_ms, quiet_ms, seen, ends, windows, kill, upstream, spread, memory, scaled }
 }
 
 impl Course<'_> {
@@ -115,7 +126,12 @@ impl Course<'_> {
         let (plan, since_unix) = (self.plan, unix_ms());
         let end = Instant::now() + Duration::from_secs(plan.seconds);
         self.tell(&format!("holding {} connections for {} s", plan.connections, plan.seconds));
-        tokio::time::sleep(Duration::from_secs(plan.seconds) / 2).await;
+        let half = Instant::now() + Duration::from_secs(plan.seconds) / 2;
+        if !plan.upstream.is_empty() {
+            tokio::time::sleep(Duration::from_secs(plan.seconds) / 4).await;
+            self.delete_upstream().await;
+        }
+        tokio::time::sleep_until(half).await;
         memory.own[1] = memory::own();
         let serving = pods::ready(&self.pods.now()).len();
         spread.before = self.crowd.board.spread();
@@ -132,6 +148,15 @@ impl Course<'_> {
         // By now there was time for a sample; one that is not there is not worth a longer soak.
         memory.held = self.memory_of(&self.there_before(memory), since_unix, Duration::ZERO).await.unwrap_or_default();
         kill
+    }
+
+    /// Deletes half of the pods of each upstream workload.
+    async fn delete_upstream(&mut self) {
+        for workload in &self.plan.upstream {
+            self.tell(&format!("deleting half of the pods of {workload}"));
+            let deleted = upstream::delete(&self.ctx.client, &self.ctx.platform.namespace, workload, self.plan.seed, &self.ctx.recorder);
+            self.upstream.push(deleted.await);
+        }
     }
 
     /// Deletes a pod and waits until its connections are back.

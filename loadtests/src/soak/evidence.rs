@@ -8,6 +8,7 @@ use super::ledger::{Gap, Oddity};
 use super::memory::Memory;
 use super::plan::SoakPlan;
 use super::publisher::Counts;
+use super::upstream::Upstream;
 use super::windows::Windows;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ struct File<'a> {
     opened_ms: Option<u64>,
     quiet_ms: u64,
     kill: Option<&'a Kill>,
+    upstream: Vec<&'a Upstream>,
     windows: &'a Windows,
     spread: &'a Spread,
     memory: &'a Memory,
@@ -103,6 +105,7 @@ pub(super) fn write(run_dir: &Path, platform: &str, facts: &Facts) -> std::io::R
         opened_ms: facts.opened_ms,
         quiet_ms: facts.quiet_ms,
         kill: facts.kill.as_ref().ok(),
+        upstream: facts.upstream.iter().flatten().collect(),
         windows: &facts.windows,
         spread: &facts.spread,
         memory: &facts.memory,

@@ -4,7 +4,9 @@ use super::board::Seen;
 use super::kill::Kill;
 use super::memory::Memory;
 use super::plan::SoakPlan;
+use super::scaling::Scaled;
 use super::session::End;
+use super::upstream::Upstream;
 use super::windows::Windows;
 use crate::runner::{STARVED_LAG_MS, STARVED_SHARE};
 use serde::Serialize;
@@ -35,8 +37,12 @@ pub(super) struct Facts {
     pub(super) windows: Windows,
     /// The deleted pod, or why there is none.
     pub(super) kill: Result<Kill, String>,
+    /// The deleted pods of each upstream workload, or why there are none.
+    pub(super) upstream: Vec<Result<Upstream, String>>,
     pub(super) spread: Spread,
     pub(super) memory: Memory,
+    /// The workload's HPA, or why it was not watched; `None`: it has none that goes by a custom metric.
+    pub(super) scaled: Option<Result<Scaled, String>>,
 }
 
 impl Facts {

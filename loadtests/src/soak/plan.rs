@@ -32,6 +32,8 @@ pub struct SoakPlan {
     pub origin: Option<String>,
     /// `Kind/name` of the workload that holds the connections.
     pub workload: String,
+    /// `Kind/name` of the workloads that events pass on their way.
+    pub upstream: Vec<String>,
     /// Connections to hold.
     pub connections: u32,
     /// How long, in seconds, once all are open.
@@ -103,6 +105,7 @@ impl SoakPlan {
             path: socket.path.clone(),
             origin: socket.origin.clone(),
             workload: socket.workload.clone(),
+            upstream: socket.upstream.clone(),
             connections: profile.connections,
             seconds: profile.seconds,
             messages_per_second: profile.messages_per_second,

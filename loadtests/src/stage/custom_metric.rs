@@ -1,8 +1,52 @@
 //! Are custom metrics live? One that never moves under load scales nothing, whatever the HPA's conditions say. Pure.
 
 use super::facts::One;
-use crate::oracle::observation::Value;
+use crate::oracle::observation::{Observation, Value};
 use gauntlet_reports::run::Assertion;
+use gauntlet_reports::verdict::Verdict;
+
+/// The values of one metric over a time, as the HPA reported them.
+pub(crate) struct Course<'a>(Vec<&'a Value>);
+
+impl<'a> Course<'a> {
+    /// In `[from_ms, to_ms)`, with the value that stood at its begin.
+    pub(crate) fn of(seen: &'a Observation, metric: &str, from_ms: u64, to_ms: u64) -> Self {
+        let all = || seen.values.iter().filter(|v| v.metric == metric);
+        let standing = all().rfind(|v| v.at_ms < from_ms);
+        Course(standing.into_iter().chain(all().filter(|v| (from_ms..to_ms).contains(&v.at_ms))).collect())
+    }
+
+    /// The lowest and the highest, in thousandths. None: there was no value.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        Some((self.0.iter().map(|v| v.milli).min()?, self.0.iter().map(|v| v.milli).max()?))
+    }
+
+    /// Why there may be none, in the controller's words.
+    pub(crate) fn why_none(seen: &Observation) -> String {
+        seen.trouble().unwrap_or_else(|| "no reason was given".to_owned())
+    }
+
+    fn target(&self) -> i64 {
+        self.0.last().map_or(0, |v| v.target_milli)
+    }
+
+    /// The last value and its target, for people.
+    pub(crate) fn shown_last(&self) -> String {
+        format!("{} (target {})", shown(self.0.last().map_or(0, |v| v.milli)), shown(self.target()))
+    }
+
+    /// From the lowest to the highest, for people.
+    pub(crate) fn measured(&self) -> String {
+        let (low, high) = self.range().unwrap_or_default();
+        format!("{} to {} (target {}), {} changes", shown(low), shown(high), shown(self.target()), self.0.len().saturating_sub(1))
+    }
+
+    /// Every value with its time.
+    pub(crate) fn evidence(&self) -> String {
+        let course = self.0.iter().map(|v| format!("{:.0} s {}", v.at_ms as f64 / 1000.0, shown(v.milli)));
+        course.collect::<Vec<_>>().join(", ")
+    }
+}
 
 /// One assertion for each metric of an HPA that is no resource.
 pub(super) fn moved(one: One<'_>) -> Vec<Assertion> {
@@ -21,21 +65,20 @@ fn judge(one: One<'_>, id: String, metric: &str) -> Assertion {
     let Some((from, to)) = one.facts.push() else {
         return Assertion::inconclusive(id, expected, "there was no push");
     };
-    let all = || one.seen().values.iter().filter(|v| v.metric == metric);
-    let standing = all().rfind(|v| v.at_ms < from);
-    let values: Vec<&Value> = standing.into_iter().chain(all().filter(|v| (from..to).contains(&v.at_ms))).collect();
-    let (Some(low), Some(high)) = (values.iter().map(|v| v.milli).min(), values.iter().map(|v| v.milli).max()) else {
-        let why = one.seen().trouble().unwrap_or_else(|| "no reason was given".to_owned());
-        return Assertion::inconclusive(id, expected, format!("it had no value: {why}"));
+    let course = Course::of(one.seen(), metric, from, to);
+    let Some((low, high)) = course.range() else {
+        return Assertion::inconclusive(id, expected, format!("it had no value: {}", Course::why_none(one.seen())));
     };
-    let target = values.last().map_or(0, |v| v.target_milli);
-    if low == high {
-        let reason = format!("it stayed at {} (target {}) for the {} s of the push", shown(low), shown(target), (to - from) / 1000);
-        return Assertion::inconclusive(id, expected, reason);
+    if low < high {
+        return Assertion::pass(id, expected, course.measured()).with_evidence(course.evidence());
     }
-    let measured = format!("{} to {} (target {}), {} changes", shown(low), shown(high), shown(target), values.len() - 1);
-    let course = values.iter().map(|v| format!("{:.0} s {}", v.at_ms as f64 / 1000.0, shown(v.milli)));
-    Assertion::pass(id, expected, measured).with_evidence(course.collect::<Vec<_>>().join(", "))
+    let stayed = format!("it stayed at {} for the {} s of the push", course.shown_last(), (to - from) / 1000);
+    if let Some(socket) = one.soaked() {
+        // Requests open no connections: the soak does, and judges the same metric by its own.
+        let reason = format!("{stayed}; its pods hold connections, which the soak opens: see soak.{socket}.hpa_moved");
+        return Assertion { verdict: Verdict::NotApplicable, ..Assertion::inconclusive(id, expected, reason) };
+    }
+    Assertion::inconclusive(id, expected, stayed)
 }
 
 /// Thousandths as a number without needless zeros.

@@ -4,7 +4,7 @@ use crate::oracle::observation::{Life, Observation, Point};
 use crate::plan::LoadPlan;
 use crate::runner::LoadResult;
 use crate::timing::{TimeToScale, time_to_scale};
-use gauntlet_fixtures::platform::{Load, LoadProfile};
+use gauntlet_fixtures::platform::{Load, LoadProfile, WebSocketEndpoint};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +45,8 @@ pub(super) struct Facts<'a> {
     pub(super) targets: Vec<Seen<'a>>,
     /// The Service of the load's entry point.
     pub(super) entry: Option<&'a str>,
+    /// The platform's WebSocket endpoints.
+    pub(super) sockets: &'a [WebSocketEndpoint],
 }
 
 /// One HPA among everything else.
@@ -92,6 +94,11 @@ impl<'f> One<'f> {
     /// What was seen of the HPA.
     pub(super) fn seen(self) -> &'f Observation {
         &self.target.seen
+    }
+
+    /// The WebSocket endpoint whose connections the HPA's workload holds, when it is one's.
+    pub(super) fn soaked(self) -> Option<&'f str> {
+        self.facts.sockets.iter().find(|s| s.workload == self.seen().workload).map(|s| s.name.as_str())
     }
 
     /// The HPA's points in `[from_ms, to_ms)`, with the one that stood at its begin.

@@ -9,7 +9,7 @@ use crate::plan::{LoadPlan, tests as plans};
 use crate::runner::{EndedSummary, LoadResult, Mark};
 use crate::series::{Second, StepSecond};
 use crate::stage::facts::{Course, Seen};
-use gauntlet_fixtures::platform::Load;
+use gauntlet_fixtures::platform::{Load, WebSocketEndpoint};
 use gauntlet_reports::verdict::Verdict::{self, *};
 use rstest::rstest;
 use serde_json::json;
@@ -24,6 +24,7 @@ struct Scene {
     course: Course,
     /// A second HPA.
     other: Option<Observation>,
+    sockets: Vec<WebSocketEndpoint>,
 }
 
 fn view() -> HpaView {
@@ -80,7 +81,7 @@ impl Scene {
         };
         let course = Course { push_ms: Some(20_000), settled_ms: Some(45_000), after_ms: Some(80_000), ..Course::default() };
         let back_ms = BTreeMap::from([("orders".to_owned(), 130_000), ("prices".to_owned(), 130_000)]);
-        Scene { load, plan, result, seen, course: Course { back_ms, ..course }, other: None }
+        Scene { load, plan, result, seen, course: Course { back_ms, ..course }, other: None, sockets: vec![] }
     }
 
     fn verdicts(&self) -> BTreeMap<String, Assertion> {
@@ -97,6 +98,7 @@ impl Scene {
             course: &self.course,
             targets: std::iter::once(target("orders", &self.seen)).chain(self.other.iter().map(|o| target("prices", o))).collect(),
             entry: Some("orders"),
+            sockets: &self.sockets,
         };
         all(&facts).into_iter().map(|a| (a.id.clone(), a)).collect()
     }
@@ -227,6 +229,18 @@ fn a_custom_metric_must_move_under_load(#[case] values: &[(u64, i64)], #[case] e
     with_custom(&mut scene, values);
     scene.seen.complaints.insert("FailedGetPodsMetric".into(), "unable to get metric queue".into());
     scene.is("hpa.custom_metric_moved", expected, reason);
+}
+
+#[test]
+fn a_count_of_connections_is_the_soaks_to_move() {
+    let mut scene = Scene::new();
+    with_custom(&mut scene, &[(5, 0)]);
+    scene.seen.workload = "Deployment/orders".into();
+    let socket = json!({"name": "live", "entrypoint": "ws", "path": "/ws", "workload": "Deployment/orders", "profiles": {}});
+    scene.sockets.push(serde_json::from_value(socket).expect("endpoint"));
+    scene.is("hpa.custom_metric_moved", NotApplicable, "the soak opens: see soak.live.hpa_moved");
+    scene.seen.workload = "Deployment/other".into();
+    scene.is("hpa.custom_metric_moved", Inconclusive, "stayed at 0");
 }
 
 #[test]

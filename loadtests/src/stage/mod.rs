@@ -2,7 +2,7 @@
 
 mod blind;
 mod course;
-mod custom_metric;
+pub(crate) mod custom_metric;
 mod evidence;
 mod facts;
 mod hpa;
@@ -146,7 +146,7 @@ async fn stage(ctx: &LoadStage<'_>, load: &Load, metrics_within: Duration, asser
         seen.push(Seen { hpa: &target.hpa, prefix, expect, seen: observer.finish().await });
     }
     let entry = ctx.platform.entrypoints.get(&load.entrypoint).map(|e| e.service.as_str());
-    let facts = Facts { load, profile: chosen.profile, plan: &plan, result: &result, course: &course, targets: seen, entry };
+    let facts = Facts { load, profile: chosen.profile, plan: &plan, result: &result, course: &course, targets: seen, entry, sockets: &ctx.platform.websockets };
     let files = evidence::write(ctx.run_dir, &ctx.platform.name, &facts).map_err(|e| format!("cannot write the load's evidence: {e}"))?;
     if let Some(cut) = cut {
         return Err(cut);

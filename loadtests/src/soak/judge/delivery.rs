@@ -31,7 +31,9 @@ fn no_loss(facts: &Facts) -> Assertion {
     let gaps = || facts.ends.iter().flat_map(|e| e.ledger.gaps().map(|(channel, gap)| (e.client, channel, gap)));
     let gap = |(client, channel, gap): (u32, &str, &crate::soak::ledger::Gap)| {
         let resume = if gap.at_resume { ", not replayed when it came back" } else { "" };
-        format!("connection {client} at {}: {channel} {} to {}{resume}", at(gap.at_ms), gap.from, gap.to)
+        let blamed = facts.upstream.iter().flatten().find(|u| !gap.at_resume && u.explains(gap.at_ms));
+        let blamed = blamed.map_or_else(String::new, |u| format!(", after pods of {} were deleted", u.workload));
+        format!("connection {client} at {}: {channel} {} to {}{resume}{blamed}", at(gap.at_ms), gap.from, gap.to)
     };
     let tail = behind.iter().map(|(client, channel, n)| format!("connection {client} at the end: the last {n} of {channel}"));
     let reason = format!("lost: {}", shown(gaps().map(gap).chain(tail), gaps().count() + behind.len()));

@@ -4,6 +4,7 @@ mod connections;
 mod delivery;
 mod latency;
 mod memory;
+mod pipeline;
 
 pub(super) use connections::PER_POD;
 
@@ -21,6 +22,8 @@ pub(super) fn all(facts: &Facts) -> Vec<Assertion> {
     rest.extend(latency::all(facts));
     rest.extend(connections::all(facts));
     rest.push(memory::memory(facts));
+    rest.extend(pipeline::upstream(facts));
+    rest.extend(pipeline::scaling(facts));
     let [held, flowed] = first;
     let not_judged = |a: Assertion, why: &str| Assertion::inconclusive(a.id, a.expected, why);
     if facts.opened_ms.is_none() {

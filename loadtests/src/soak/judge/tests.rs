@@ -1,6 +1,9 @@
 //! Each assertion with a soak that passes it and one that does not.
 
 use super::*;
+use crate::oracle::ControllerSettings;
+use crate::oracle::observation::{Observation, Point, Value};
+use crate::oracle::spec::{HpaView, tests::hpa};
 use crate::series::histogram;
 use crate::soak::board::{Minute, Second, Seen};
 use crate::soak::closes::Close;
@@ -10,10 +13,13 @@ use crate::soak::ledger::Ledger;
 use crate::soak::memory::{ByPod, Memory};
 use crate::soak::plan::tests::plan;
 use crate::soak::publisher::Publisher;
+use crate::soak::scaling::Scaled;
 use crate::soak::session::End;
+use crate::soak::upstream::Upstream;
 use crate::soak::windows::{Window, Windows};
 use gauntlet_reports::verdict::Verdict::{self, *};
 use rstest::rstest;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -72,8 +78,10 @@ fn good() -> Facts {
         ends: (0..40).map(end).collect(),
         windows: Windows(vec![window]),
         kill: Ok(Kill { pod: "ws-a".into(), at_ms: 125_000, held: Some(13), steady_ms: Some(129_000) }),
+        upstream: vec![],
         spread,
         memory,
+        scaled: None,
     }
 }
 
@@ -90,6 +98,52 @@ fn a_good_soak_passes_everything() {
     assert_eq!(all["reconnects"].measured, "all open again 4.0 s after ws-a was deleted (it held 13); at most 10 upgrades a second");
     assert!(all["memory"].measured.contains("ws-b 20.0 / 20.0 / 40.0 MiB; 25.6 KiB of client memory"), "{}", all["memory"].measured);
     assert!(all["latency"].measured.contains("p99.9 8 ms; over 4 calm minutes"), "{}", all["latency"].measured);
+}
+
+/// Half of the pods of a processor went at 60 s.
+fn with_upstream(facts: &mut Facts) {
+    facts.plan.upstream = vec!["Deployment/processor".into()];
+    facts.upstream = vec![Ok(Upstream { workload: "Deployment/processor".into(), pods: vec!["p-1".into()], ready: 2, at_ms: 60_000 })];
+    facts.seen.seconds.iter_mut().for_each(|s| s.events = 7);
+}
+
+#[test]
+fn faults_upstream_are_told_and_blamed() {
+    let mut facts = good();
+    with_upstream(&mut facts);
+    let told = &verdicts(&facts)["upstream_deleted"];
+    assert_eq!((told.verdict, told.measured.as_str()), (Pass, "1 of 2 of Deployment/processor at 60.0 s; 210 events in the time after"));
+    facts.ends[3].ledger.take("feed/0", 503, 61_000);
+    facts.ends[4].ledger.take("feed/0", 503, 200_000);
+    let reason = verdicts(&facts)["no_loss"].reason.clone();
+    assert!(reason.contains("connection 3 at 61.0 s: feed/0 501 to 502, after pods of Deployment/processor were deleted"), "{reason}");
+    assert!(reason.ends_with("connection 4 at 200.0 s: feed/0 501 to 502"), "{reason}");
+    facts.upstream = vec![Err("no pod of Deployment/processor is Ready".into())];
+    assert_eq!(verdicts(&facts)["upstream_deleted"].verdict, Inconclusive);
+}
+
+/// The HPA of the workload with these values, in thousandths, of its count of connections.
+fn scaled(values: &[(u64, i64)]) -> Scaled {
+    let pods = json!({"type": "Pods", "pods": {"metric": {"name": "open"}, "target": {"type": "AverageValue", "averageValue": "20"}}});
+    let spec = json!({"scaleTargetRef": {"kind": "Deployment", "name": "ws"}, "maxReplicas": 20, "metrics": [pods]});
+    let view = HpaView::of(&hpa(spec, json!({"currentReplicas": 3, "desiredReplicas": 3})), ControllerSettings::default());
+    let value = |&(s, milli): &(u64, i64)| Value { at_ms: s * 1000, metric: "pods metric open".into(), milli, target_milli: 20_000 };
+    let point = |at_ms, desired| Point { at_ms, current: 3, desired, ready: 3, limited: None };
+    let points = vec![point(1_000, 3), point(20_000, 5)];
+    Scaled { hpa: "ws-hpa".into(), seen: Observation { hpa: Some(view), values: values.iter().map(value).collect(), points, ..Observation::default() } }
+}
+
+#[test]
+fn the_hpa_must_see_the_connections() {
+    let mut facts = good();
+    let mut judge = |values: &[(u64, i64)]| {
+        facts.scaled = Some(Ok(scaled(values)));
+        verdicts(&facts)["hpa_moved.open"].clone()
+    };
+    let moved = judge(&[(1, 0), (20, 26_667)]);
+    assert_eq!((moved.verdict, moved.measured.as_str()), (Pass, "ws-hpa: 0 to 26.667 (target 20), 1 changes; 3 to 5 replicas wanted"));
+    assert_eq!(judge(&[(1, 0)]).verdict, Inconclusive);
+    assert!(judge(&[]).reason.contains("ws-hpa had no value of it"));
 }
 
 fn close_of(facts: &mut Facts, at_ms: u64, code: u16) {
