@@ -83,7 +83,8 @@ where
             match &event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object)) => observe(object),
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, kind = %K::kind(&()), "watch broke; it is made again"),
+                // It is made again; what changed meanwhile is listed then.
+                Err(_) => {}
             }
             changes.send_modify(|n| *n += 1);
         }

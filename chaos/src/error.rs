@@ -1,4 +1,4 @@
-//! What can go wrong while faults are applied and recovered. Texts are fragments that fit "failed to …".
+//! What can go wrong while faults are applied and recovered. Texts are fragments that fit "failed to …" and hold their cause.
 
 use crate::journal::JournalError;
 use crate::node_control::NodeControlError;
@@ -9,20 +9,19 @@ use crate::targets::PlanError;
 #[derive(Debug, thiserror::Error)]
 pub enum ChaosError {
     /// The API server refused or did not answer.
-    #[error("{action}: {source}")]
+    #[error("{action}: {cause}")]
     Kubernetes {
         /// What was tried, such as `evict pod order-1`.
         action: String,
         /// The cause.
-        #[source]
-        source: Box<kube::Error>,
+        cause: Box<kube::Error>,
     },
     /// No target could be drawn.
     #[error("draw a target: {0}")]
-    Plan(#[from] PlanError),
+    Plan(PlanError),
     /// The journal could not be written: no fault is applied then.
     #[error("write the journal: {0}")]
-    Journal(#[from] JournalError),
+    Journal(JournalError),
     /// The provider could not act on a node.
     #[error(transparent)]
     Node(#[from] NodeControlError),
@@ -44,14 +43,21 @@ pub enum ChaosError {
         /// The cause.
         cause: String,
     },
+    /// A backup cannot be used, or not be written.
+    #[error("use the backup {folder}: {cause}")]
+    Backup {
+        /// Its folder.
+        folder: String,
+        /// The cause.
+        cause: String,
+    },
     /// A file of the run could not be read or written.
-    #[error("use {path}: {source}")]
+    #[error("use {path}: {cause}")]
     File {
         /// The file.
         path: String,
         /// The cause.
-        #[source]
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The description of the platform does not fit.
     #[error("use platform.yaml: {0}")]
@@ -72,16 +78,34 @@ pub enum ChaosError {
     Stopped,
 }
 
+// A text holds its cause: as a source of its own it would be told twice.
+impl From<PlanError> for ChaosError {
+    fn from(cause: PlanError) -> Self {
+        ChaosError::Plan(cause)
+    }
+}
+
+impl From<JournalError> for ChaosError {
+    fn from(cause: JournalError) -> Self {
+        ChaosError::Journal(cause)
+    }
+}
+
 impl ChaosError {
     /// Wraps an error of the API server with what was tried.
     pub fn kubernetes(action: impl Into<String>) -> impl FnOnce(kube::Error) -> ChaosError {
         let action = action.into();
-        move |source| ChaosError::Kubernetes { action, source: Box::new(source) }
+        move |cause| ChaosError::Kubernetes { action, cause: Box::new(cause) }
+    }
+
+    /// A backup that cannot be used.
+    pub fn backup(folder: &std::path::Path, cause: impl Into<String>) -> Self {
+        ChaosError::Backup { folder: folder.display().to_string(), cause: cause.into() }
     }
 
     /// Wraps an I/O error with its path.
     pub fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> ChaosError {
         let path = path.display().to_string();
-        move |source| ChaosError::File { path, source }
+        move |cause| ChaosError::File { path, cause }
     }
 }

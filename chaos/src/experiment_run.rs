@@ -113,7 +113,7 @@ impl ExperimentRun<'_> {
         let before = Snapshot::take(&stage.client, &stage.platform.namespace).await?;
         // Judged by each ledger itself: nothing acknowledged is inconclusive. The fault goes on.
         for store in ledgers.acknowledged(LEDGER_BASELINE, CALM_WITHIN).await {
-            tracing::warn!(experiment = self.spec.name, store, "the ledger has few acknowledged writes");
+            stage.recorder.note(format!("{}: the ledger of {store} has few acknowledged writes before the fault", self.spec.name));
         }
         let (clock, budget) = (stage.recorder.clock(), self.spec.error_budget_outside);
         let calm = |w: &[client_view::Window]| client_view::steady(w, clock.now_ms(), HEALTHY_IN_A_ROW, budget);
@@ -156,7 +156,7 @@ impl ExperimentRun<'_> {
         self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await;
         match stores {
             Some(Ok(stores)) => seen.stores = stores.finish().await,
-            Some(Err(error)) => tracing::warn!(%error, "stores were not asked"),
+            Some(Err(error)) => stage.recorder.note(format!("{}: the stores were not asked: failed to {error}", self.spec.name)),
             None => {}
         }
         seen.client = self.clients(from_ms, injected_ms).await;
@@ -207,7 +207,9 @@ impl ExperimentRun<'_> {
             }
         };
         // The record is recovered in any case; a journal that cannot say "applied" still says "journaled".
-        let _ = self.stage.journal.mark(&record.id, FaultState::Applied).inspect_err(|e| tracing::warn!(error = %e, "journal"));
+        if let Err(error) = self.stage.journal.mark(&record.id, FaultState::Applied) {
+            self.stage.recorder.note(format!("{}: failed to write the journal: {error}", self.spec.name));
+        }
         self.tell(plan, FaultPhase::Applied, &effect.detail, injected_ms);
         seen.took_effect = Some(match entry.experiment.prove(ctx, plan, &effect).await {
             Ok(proof) => {

@@ -16,13 +16,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         /// The file or folder.
         path: String,
         /// The cause.
-        #[source]
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// No fault has this id.
     #[error("no fault {0:?} in the journal")]
@@ -187,7 +186,7 @@ impl Journal {
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let io = |path: &Path| {
             let path = path.display().to_string();
-            move |source| JournalError::Io { path, source }
+            move |cause| JournalError::Io { path, cause }
         };
         std::fs::create_dir_all(dir).map_err(io(dir))?;
         let path = dir.join("journal.jsonl");
@@ -213,7 +212,7 @@ impl Journal {
     }
 
     fn append(&self, book: &mut Book, record: FaultRecord) -> Result<FaultRecord, JournalError> {
-        let io = |source| JournalError::Io { path: self.path.display().to_string(), source };
+        let io = |cause| JournalError::Io { path: self.path.display().to_string(), cause };
         let mut line = if std::mem::take(&mut book.torn) { "\n".to_owned() } else { String::new() };
         line.push_str(&serde_json::to_string(&record).map_err(|e| io(e.into()))?);
         line.push('\n');

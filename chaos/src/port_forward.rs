@@ -29,8 +29,8 @@ impl PortForward {
             while let Ok((mut inbound, _)) = listener.accept().await {
                 let (pods, pod) = (pods.clone(), pod.clone());
                 connections.spawn(async move {
-                    let forwarded = pods.portforward(&pod, &[port]).await;
-                    let Ok(mut forwarded) = forwarded.inspect_err(|e| tracing::debug!(error = %e, pod, "forward a port")) else { return };
+                    // A pod that refuses shows to the client as a closed connection.
+                    let Ok(mut forwarded) = pods.portforward(&pod, &[port]).await else { return };
                     if let Some(mut outbound) = forwarded.take_stream(port) {
                         let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
                     }

@@ -31,12 +31,12 @@ pub enum LoadError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The child could not be started or given its plan.
-    #[error("start the load generator {program}: {source}")]
+    #[error("start the load generator {program}: {cause}")]
     Start {
         /// The program.
         program: String,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -133,7 +133,7 @@ pub struct RunningLoad {
 /// [`LoadError`]. A load that breaks later shows in [`LoadResult::ended`] and [`LoadResult::complaint`].
 pub async fn spawn(program: &Path, args: &[&str], plan: &LoadPlan, recorder: Recorder) -> Result<RunningLoad, LoadError> {
     plan.check()?;
-    let failed = |source| LoadError::Start { program: program.display().to_string(), source };
+    let failed = |cause| LoadError::Start { program: program.display().to_string(), cause };
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // A group of its own: Ctrl-C in the terminal reaches the parent only, which stops the load when it is time.

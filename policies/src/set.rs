@@ -30,7 +30,14 @@ pub(crate) struct Setting {
 /// A policy set that cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("read the policy set: {0}")]
-pub struct PolicySetError(#[from] pub ManifestError);
+pub struct PolicySetError(pub ManifestError);
+
+// The text holds its cause: as a source of its own it would be told twice.
+impl From<ManifestError> for PolicySetError {
+    fn from(cause: ManifestError) -> Self {
+        PolicySetError(cause)
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -89,6 +89,11 @@ impl Recorder {
         sink.kept.push(event);
     }
 
+    /// Records what is worth keeping and has no event of its own.
+    pub fn note(&self, message: impl Into<String>) {
+        self.emit(EventKind::Note { message: message.into() });
+    }
+
     /// Records a line of progress for a person.
     pub fn progress(&self, message: impl Into<String>) {
         self.emit(EventKind::Progress { message: message.into() });

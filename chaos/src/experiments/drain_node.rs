@@ -78,7 +78,7 @@ async fn round(ctx: &FaultContext<'_>, pods: &Api<Pod>, left: Vec<PodView>, effe
                     }
                     let Some(other) = candidate(&view, &budget.name, effect) else { continue };
                     if let Err(error) = probe_budget(pods, &budgets_api, &budget.name, &other, seen).await {
-                        tracing::warn!(%error, "probe of a budget");
+                        ctx.recorder.note(format!("failed to probe the PodDisruptionBudget {}: {error}", budget.name));
                     }
                 }
             }

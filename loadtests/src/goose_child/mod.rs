@@ -34,10 +34,10 @@ const TICK: Duration = Duration::from_millis(100);
 pub enum ChildError {
     /// Standard input ended before the plan.
     #[error("read the plan from standard input: {0}")]
-    Input(#[from] std::io::Error),
+    Input(std::io::Error),
     /// The first line is no plan.
     #[error("read the plan from standard input: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// The plan cannot be run.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -46,7 +46,26 @@ pub enum ChildError {
     Client(String),
     /// goose refused the attack.
     #[error("start goose: {0:?}")]
-    Goose(#[from] GooseError),
+    Goose(Box<GooseError>),
+}
+
+// A text holds its cause: as a source of its own it would be told twice.
+impl From<std::io::Error> for ChildError {
+    fn from(cause: std::io::Error) -> Self {
+        ChildError::Input(cause)
+    }
+}
+
+impl From<serde_json::Error> for ChildError {
+    fn from(cause: serde_json::Error) -> Self {
+        ChildError::Json(cause)
+    }
+}
+
+impl From<GooseError> for ChildError {
+    fn from(cause: GooseError) -> Self {
+        ChildError::Goose(Box::new(cause))
+    }
 }
 
 /// Reads the plan from the first line of standard input, which stays open.

@@ -49,7 +49,7 @@ impl Observer {
     pub async fn start(client: Client, namespace: &str, hpa: &str, settings: ControllerSettings, recorder: Recorder) -> Result<Self, TargetError> {
         let what = format!("HorizontalPodAutoscaler {namespace}/{hpa}");
         let hpas: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
-        let found = hpas.get(hpa).await.map_err(|source| TargetError::Api { what, source })?;
+        let found = hpas.get(hpa).await.map_err(|cause| TargetError::Api { what, cause })?;
         let target = found.spec.unwrap_or_default().scale_target_ref;
         let selector = selector(&client, namespace, &target.kind, &target.name).await?;
         let workload = format!("{}/{}", target.kind, target.name);

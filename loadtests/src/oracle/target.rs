@@ -64,12 +64,12 @@ pub fn pod_view(pod: &Pod) -> PodView {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The API server refused or did not answer.
-    #[error("read {what}: {source}")]
+    #[error("read {what}: {cause}")]
     Api {
         /// The object.
         what: String,
         /// Why.
-        source: kube::Error,
+        cause: kube::Error,
     },
     /// The object has no selector, or is of a kind that has none.
     #[error("find the pods of {0}: it has no selector that this suite can read")]
@@ -82,7 +82,7 @@ pub enum TargetError {
 /// [`TargetError`].
 pub async fn selector(client: &Client, namespace: &str, kind: &str, name: &str) -> Result<String, TargetError> {
     let what = format!("{kind} {namespace}/{name}");
-    let failed = |source| TargetError::Api { what: what.clone(), source };
+    let failed = |cause| TargetError::Api { what: what.clone(), cause };
     let selector = match kind {
         "Deployment" => {
             let found = Api::<Deployment>::namespaced(client.clone(), namespace).get(name).await.map_err(failed)?;

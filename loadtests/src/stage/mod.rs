@@ -116,6 +116,12 @@ impl LoadStage<'_> {
     }
 }
 
+/// How long the load of a platform may take, in seconds.
+pub fn expected_seconds(platform: &Platform, profile: &str) -> u64 {
+    let chosen = platform.load.as_ref().and_then(|load| profile::choose("load", &load.profiles, profile).ok());
+    chosen.map_or(0, |c| c.profile.before_seconds + c.profile.push_seconds + c.profile.after_seconds)
+}
+
 async fn stage(ctx: &LoadStage<'_>, load: &Load, metrics_within: Duration, assertions: &mut Vec<Assertion>) -> Result<String, Cut> {
     let chosen = profile::choose("load", &load.profiles, ctx.profile).map_err(|e| e.to_string())?;
     let note = chosen.note();

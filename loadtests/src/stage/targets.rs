@@ -76,7 +76,7 @@ async fn wait(one: &mut watch::Receiver<Observation>) {
 
 fn no_target(prefix: &str, hpa: &str, error: &TargetError) -> Cut {
     match error {
-        TargetError::Api { what, source: kube::Error::Api(status) } if status.code == 404 => {
+        TargetError::Api { what, cause: kube::Error::Api(status) } if status.code == 404 => {
             let expected = format!("the HPA {hpa} and its target exist");
             let reason = format!("{what} is not in the cluster");
             Cut::Settled(Box::new(Assertion::fail(format!("{prefix}.sees_metrics"), expected, "not found", reason)))

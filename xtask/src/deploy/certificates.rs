@@ -10,16 +10,23 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file of the authority.
-    #[error("keep the suite's certificate authority in {path}: {source}")]
+    #[error("keep the suite's certificate authority in {path}: {cause}")]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The certificate itself: a host that is no DNS name, for one.
     #[error("make a certificate: {0}")]
-    Make(#[from] rcgen::Error),
+    Make(rcgen::Error),
+}
+
+// A text holds its cause: as a source of its own it would be told twice.
+impl From<rcgen::Error> for CertificateError {
+    fn from(cause: rcgen::Error) -> Self {
+        CertificateError::Make(cause)
+    }
 }
 
 /// The suite's own certificate authority. Its key stays in its folder, readable by its owner only.
@@ -56,7 +63,7 @@ impl CertificateAuthority {
         }
         let key = KeyPair::generate()?;
         let ca_pem = params().self_signed(&key)?.pem();
-        let io = |path: &Path| { let path = path.to_owned(); move |source| CertificateError::Io { path, source } };
+        let io = |path: &Path| { let path = path.to_owned(); move |cause| CertificateError::Io { path, cause } };
         std::fs::create_dir_all(dir).map_err(io(dir))?;
         write(&key_file, &key.serialize_pem(), 0o600).map_err(io(&key_file))?;
         write(&cert_file, &ca_pem, 0o644).map_err(io(&cert_file))?;

@@ -9,12 +9,12 @@ use tokio::process::Command;
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// It could not be started.
-    #[error("failed to start {program}: {source}")]
+    #[error("failed to start {program}: {cause}")]
     Start {
         /// The program.
         program: String,
         /// The cause.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It ended with an error.
     #[error("{program} failed ({status}){}{}", tail_text(.tail), log_text(.log))]
@@ -29,12 +29,12 @@ pub enum ProcessError {
         log: Option<PathBuf>,
     },
     /// Its log could not be written.
-    #[error("failed to write the log {}: {source}", path.display())]
+    #[error("failed to write the log {}: {cause}", path.display())]
     Log {
         /// The log file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -64,7 +64,7 @@ pub fn last_lines(text: &str, count: usize) -> String {
 /// When it cannot be started, or ends with an error: with its last lines.
 pub async fn run_logged(command: &mut Command, log: &Path) -> Result<(), ProcessError> {
     let program = describe(command);
-    let log_error = |source| ProcessError::Log { path: log.to_owned(), source };
+    let log_error = |cause| ProcessError::Log { path: log.to_owned(), cause };
     let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(log).await.map_err(log_error)?;
     let start = file.metadata().await.map_err(log_error)?.len();
     file.write_all(format!("$ {program}\n").as_bytes()).await.map_err(log_error)?;
@@ -78,7 +78,7 @@ pub async fn run_logged(command: &mut Command, log: &Path) -> Result<(), Process
         .kill_on_drop(true)
         .status()
         .await
-        .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        .map_err(|cause| ProcessError::Start { program: program.clone(), cause })?;
     if status.success() {
         return Ok(());
     }
@@ -98,7 +98,7 @@ pub async fn capture(command: &mut Command) -> Result<String, ProcessError> {
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        .map_err(|cause| ProcessError::Start { program: program.clone(), cause })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }

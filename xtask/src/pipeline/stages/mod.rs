@@ -58,7 +58,7 @@ fn expected_ms(session: &Session, chosen: &LoadedPlatform, name: StageName) -> u
     let seconds = match name {
         StageName::Policies => 1,
         StageName::Deploy => 90 + 30 * platform.procedures.tried.len() as u64,
-        StageName::Load => platform.load.as_ref().and_then(|l| l.profiles.get(&session.options.args.profile)).map_or(0, |p| p.before_seconds + p.push_seconds + p.after_seconds),
+        StageName::Load => gauntlet_loadtests::stage::expected_seconds(platform, &session.options.args.profile),
         StageName::Soak => gauntlet_loadtests::soak::stage::expected_seconds(platform, &session.options.args.profile),
         StageName::Chaos => session.options.chosen_experiments(platform).experiments.iter().map(|e| e.hold_seconds + e.rto_seconds / 2 + 20).sum(),
         StageName::Drill => platform.stores.iter().map(|s| s.rto_seconds / 2 + 30).sum(),
