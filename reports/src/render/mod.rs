@@ -4,6 +4,7 @@ pub mod html;
 pub mod junit;
 pub mod live;
 pub mod run_json;
+pub mod sarif;
 pub mod summary_md;
 mod words;
 
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// Some files could not be written. The others, and the older versions of these, stand.
-    #[error("write {} to {}: {source}{}", .missing.join(", "), .dir.display(), hint(.source, .standing))]
+    #[error("write {} to {}: {cause}{}", .missing.join(", "), .dir.display(), hint(.cause, .standing))]
     Write {
         /// The run's folder.
         dir: PathBuf,
@@ -26,7 +27,7 @@ pub enum RenderError {
         /// The files that were written.
         standing: Vec<String>,
         /// The first cause.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The run could not be turned into a file's text.
     #[error("draw {file}: {cause}")]
@@ -46,14 +47,17 @@ pub enum RenderError {
     },
 }
 
-fn hint(source: &io::Error, standing: &[String]) -> String {
-    let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+fn hint(cause: &io::Error, standing: &[String]) -> String {
+    let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let stands = if standing.is_empty() { String::new() } else { format!("; {} stands", standing.join(", ")) };
     let next = if full { "; free some space and render the run again from run.json and events.jsonl" } else { "" };
     format!("{stands}{next}")
 }
 
-/// Writes `run.json`, `summary.md`, `junit.xml` and `report.html` into `dir`, which is made when it is missing. `events`
+/// Every file that [`write_all`] writes.
+pub const FILES: [&str; 5] = ["run.json", "summary.md", "junit.xml", "findings.sarif", "report.html"];
+
+/// Writes `run.json`, `summary.md`, `junit.xml`, `findings.sarif` and `report.html` into `dir`, which is made when it is missing. `events`
 /// are all events of the run in order of time; `events.jsonl` itself is the recorder's.
 ///
 /// Each file is replaced as a whole or not at all. One file that cannot be written does not keep the others away.
@@ -91,14 +95,9 @@ fn write_with(
     mut write: impl FnMut(&Path, &[u8]) -> io::Result<()>,
 ) -> Result<(), RenderError> {
     // The verdict first: when the disk fills up, the smallest and most needed files already stand.
-    let files: [(&'static str, Result<String, RenderError>); 4] = [
-        ("run.json", run_json::render(run)),
-        ("summary.md", Ok(summary_md::render(run))),
-        ("junit.xml", junit::render(run)),
-        ("report.html", html::render(run, events)),
-    ];
+    let texts = [run_json::render(run), Ok(summary_md::render(run)), junit::render(run), sarif::render(events), html::render(run, events)];
     let (mut standing, mut missing, mut cause, mut bug) = (Vec::new(), Vec::new(), None, None);
-    for (name, text) in files {
+    for (name, text) in FILES.into_iter().zip(texts) {
         match text.map(|text| write(&dir.join(name), text.as_bytes())) {
             Ok(Ok(())) => standing.push(name.to_owned()),
             Ok(Err(error)) => {
@@ -109,7 +108,7 @@ fn write_with(
         }
     }
     match cause {
-        Some(source) => Err(RenderError::Write { dir: dir.to_owned(), missing, standing, source }),
+        Some(cause) => Err(RenderError::Write { dir: dir.to_owned(), missing, standing, cause }),
         None => bug.map_or(Ok(()), Err),
     }
 }
@@ -162,7 +161,7 @@ mod tests {
     fn a_run_without_platforms_still_gives_every_file() {
         let dir = tempfile::tempdir().expect("temp dir");
         write_all(&dir.path().join("new"), &run(), &[]).expect("written");
-        assert_eq!(names(&dir.path().join("new")), ["junit.xml", "report.html", "run.json", "summary.md"]);
+        assert_eq!(names(&dir.path().join("new")), ["findings.sarif", "junit.xml", "report.html", "run.json", "summary.md"]);
     }
 
     #[test]
@@ -176,7 +175,7 @@ mod tests {
         .expect_err("full");
         let text = error.to_string();
         assert!(text.starts_with("write report.html to "), "{text}");
-        assert!(text.contains("run.json, summary.md, junit.xml stands; free some space"), "{text}");
+        assert!(text.contains("run.json, summary.md, junit.xml, findings.sarif stands; free some space"), "{text}");
         assert_eq!(std::fs::read_to_string(dir.path().join("report.html")).expect("older"), "older");
     }
 
@@ -187,6 +186,6 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("junit.xml/x")).expect("in the way");
         let error = write_all(dir.path(), &run(), &[]).expect_err("in the way");
         assert!(matches!(&error, RenderError::Write { missing, .. } if missing == &["junit.xml"]), "{error}");
-        assert_eq!(names(dir.path()), ["junit.xml", "report.html", "run.json", "summary.md"]);
+        assert_eq!(names(dir.path()), ["findings.sarif", "junit.xml", "report.html", "run.json", "summary.md"]);
     }
 }

@@ -6,8 +6,9 @@ use gauntlet_fixtures::facts;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_policies::PolicySet;
 use gauntlet_reports::event::EventKind;
-use gauntlet_reports::finding::Severity;
+use gauntlet_reports::finding::{Location, Severity};
 use gauntlet_reports::run::{Assertion, StageName, StageReport};
+use std::path::Path;
 
 /// Judges overlays/production, and compares it with overlays/kind.
 pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
@@ -18,7 +19,8 @@ pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
         (Ok(production), Ok(kind)) => (production, kind),
         (Err(error), _) | (_, Err(error)) => return super::could_not(&recorder, StageName::Policies, started, format!("{error:#}")),
     };
-    let findings = gauntlet_policies::check(&production, &PolicySet::production(), &chosen.platform.waivers, session.options.today());
+    let mut findings = gauntlet_policies::check(&production, &PolicySet::production(), &chosen.platform.waivers, session.options.today());
+    findings.iter_mut().for_each(|f| relative(&mut f.location, &session.ctx.repo));
     findings.iter().for_each(|f| recorder.emit(EventKind::Found(f.clone())));
     let breaches: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
     let waived = findings.iter().filter(|f| f.waived.is_some()).count();
@@ -33,6 +35,13 @@ pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
     same.evidence = drifts.iter().take(20).map(ToString::to_string).collect();
     let assertions = [Some(judged), Some(same), guide_facts(chosen)].into_iter().flatten().map(|a| recorder.assert(a)).collect();
     StageReport::judge(StageName::Policies, started, recorder.clock().now_ms(), assertions, format!("{} objects judged", production.len()))
+}
+
+/// A file of the repository by its path in the repository, as code scanning and colleagues know it.
+fn relative(location: &mut Location, repo: &Path) {
+    if let Ok(inside) = Path::new(&location.file).strip_prefix(repo) {
+        location.file = inside.display().to_string();
+    }
 }
 
 /// Every fact of the platform's guide that manifests can hold is held by what ships. None without a `facts.yaml`.
