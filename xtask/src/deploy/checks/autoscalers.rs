@@ -1,13 +1,14 @@
 //! Every HorizontalPodAutoscaler sees its metrics.
 //!
-//! A metrics API that is dead is the cluster's fault and leaves nothing to judge; a container without a request, or a
-//! target that cannot be scaled, is the platform's.
+//! A metrics API that is dead is the cluster's fault and leaves nothing to judge; a container without a request, a target
+//! that cannot be scaled, or a metric that an API in good order has no value of, is the platform's.
 
 use super::not_applicable;
-use crate::deploy::snapshot::{Snapshot, is_active, name, owner};
+use crate::deploy::snapshot::{Snapshot, is_active, metrics_group, name, owner};
 use gauntlet_reports::run::Assertion;
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, MetricSpec, MetricStatus};
 use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeSet;
 
 const ID: &str = "deploy.hpa_sees_metrics";
 const EXPECTED: &str = "each HPA: ScalingActive, and a current value for each of its metrics";
@@ -17,7 +18,7 @@ enum Sight {
     Sees(String),
     /// The platform's fault. True: waiting changes nothing.
     Fault(String, bool),
-    /// The metric is missing or the cluster does not serve it.
+    /// The cluster does not serve metrics, or not yet.
     Missing(String),
 }
 
@@ -79,7 +80,7 @@ fn sight(snapshot: &Snapshot, autoscaler: &HorizontalPodAutoscaler) -> Sight {
     let blind: Vec<_> = metrics.iter().filter(|m| !current.iter().any(|c| shows(c, m))).collect();
     if let Some(metric) = blind.first() {
         let said = condition("ScalingActive").filter(|c| c.status == "False").map(message);
-        return Sight::Missing(absence(snapshot, metric, said));
+        return absence(snapshot, metric, &spec.scale_target_ref.name, said);
     }
     match condition("ScalingActive") {
         Some(active) if active.status == "True" => Sight::Sees(format!("ScalingActive, {} of {} metrics", metrics.len(), metrics.len())),
@@ -92,14 +93,14 @@ fn message(condition: &HorizontalPodAutoscalerCondition) -> &str {
     condition.message.as_deref().unwrap_or("no message").trim()
 }
 
-/// The metric's type and name, such as `Pods http_requests_per_second`.
-fn label(metric: &MetricSpec) -> String {
+/// The metric's name; empty when it has none.
+fn metric_name(metric: &MetricSpec) -> String {
     let named = metric.resource.as_ref().map(|r| r.name.clone());
     let named = named.or_else(|| metric.container_resource.as_ref().map(|r| format!("{} of container {}", r.name, r.container)));
     let named = named.or_else(|| metric.pods.as_ref().map(|p| p.metric.name.clone()));
     let named = named.or_else(|| metric.object.as_ref().map(|o| o.metric.name.clone()));
     let named = named.or_else(|| metric.external.as_ref().map(|e| e.metric.name.clone()));
-    format!("{} {}", metric.type_, named.unwrap_or_default())
+    named.unwrap_or_default()
 }
 
 /// The resource, and the one container it is about, when the target is a share of the request.
@@ -148,26 +149,34 @@ fn shows(status: &MetricStatus, metric: &MetricSpec) -> bool {
     }
 }
 
-/// Why a metric is missing: the aggregated API that serves its type, else what the controller said.
-fn absence(snapshot: &Snapshot, metric: &MetricSpec, said: Option<&str>) -> String {
-    let group = match metric.type_.as_str() {
-        "Resource" | "ContainerResource" => "metrics.k8s.io",
-        "External" => "external.metrics.k8s.io",
-        _ => "custom.metrics.k8s.io",
-    };
-    let metric = label(metric);
+/// Why a metric has no value: the aggregated API that serves its type, else what that serves instead, else what the controller
+/// said. A resource metric that is missing is the cluster's: kubelets give it for every container that runs.
+fn absence(snapshot: &Snapshot, metric: &MetricSpec, target: &str, said: Option<&str>) -> Sight {
+    let (group, wanted) = (metrics_group(&metric.type_), metric_name(metric));
+    let no_value = format!("no value for {} {wanted}", metric.type_);
     let serving = snapshot.api_services.iter().find(|a| a.spec.as_ref().and_then(|s| s.group.as_deref()) == Some(group));
     let Some(api) = serving else {
-        return format!("no value for {metric}: the cluster serves no {group} API (no APIService)");
+        return Sight::Missing(format!("{no_value}: the cluster serves no {group} API (no APIService)"));
     };
     let conditions = api.status.iter().flat_map(|s| s.conditions.iter().flatten());
     let down = conditions.into_iter().find(|c| c.type_ == "Available" && c.status != "True");
     if let Some(down) = down {
-        return format!("no value for {metric}: APIService {} is not available: {}", name(api), down.message.as_deref().unwrap_or("no message"));
+        let why = down.message.as_deref().unwrap_or("no message");
+        return Sight::Missing(format!("{no_value}: APIService {} is not available: {why}", name(api)));
     }
-    match said {
-        Some(said) => format!("no value for {metric}: {said}"),
-        None => format!("no value for {metric} yet, though APIService {} is available", name(api)),
+    let served = snapshot.metrics_served.get(group).map(|all| all.iter().map(|n| n.rsplit('/').next().unwrap_or(n)).collect::<BTreeSet<_>>());
+    match (served, said) {
+        (Some(served), _) if !served.is_empty() && !served.contains(wanted.as_str()) => {
+            let known = served.into_iter().collect::<Vec<_>>().join(", ");
+            Sight::Fault(format!("{no_value}: APIService {} answers and serves no such metric; it serves: {known}", name(api)), false)
+        }
+        (Some(served), said) if !served.is_empty() => {
+            let said = said.map_or(String::new(), |s| format!(": {s}"));
+            Sight::Fault(format!("{no_value}: APIService {} serves it, but not for {target}{said}", name(api)), false)
+        }
+        (Some(_), _) => Sight::Missing(format!("{no_value}: APIService {} answers, but serves no metric at all", name(api))),
+        (None, Some(said)) => Sight::Missing(format!("{no_value}: {said}")),
+        (None, None) => Sight::Missing(format!("{no_value} yet, though APIService {} is available", name(api))),
     }
 }
 

@@ -29,7 +29,14 @@ fn api(group: &str, available: &str) -> Value {
 }
 
 fn seen(status: Value, pods: Vec<Value>, apis: Vec<Value>) -> (Assertion, bool) {
+    seen_with(status, pods, apis, None)
+}
+
+/// The same, with what the custom metrics API serves.
+fn seen_with(status: Value, pods: Vec<Value>, apis: Vec<Value>, served: Option<&[&str]>) -> (Assertion, bool) {
+    let served = served.map(|names| ("custom.metrics.k8s.io".to_owned(), names.iter().map(|n| (*n).to_owned()).collect()));
     see_metrics(&Snapshot {
+        metrics_served: served.into_iter().collect(),
         autoscalers: vec![typed(autoscaler(status))],
         pods: pods.into_iter().map(typed).collect(),
         replica_sets: vec![typed(replica_set())],
@@ -59,6 +66,31 @@ fn one_value_of_two_is_not_enough_though_scaling_is_active() {
     assert_eq!(assertion.verdict, Verdict::Inconclusive);
     assert_eq!(assertion.reason, "order: no value for Pods orders_per_second yet, though APIService v1beta1.custom.metrics.k8s.io is available");
     assert!(!last_word, "it may still come");
+}
+
+#[test]
+fn a_metric_that_nobody_exports_fails_where_others_are_served() {
+    let status = || json!({"desiredReplicas": 3, "conditions": [active()], "currentMetrics": [cpu(), {"type": ""}]});
+    let judge = |served: &[&str], apis| seen_with(status(), vec![pod("a", "n1", true)], apis, Some(served));
+    let (absent, last_word) = judge(&["namespaces/http_requests_per_second", "pods/http_requests_per_second"], both_apis());
+    assert_eq!((absent.verdict, last_word), (Verdict::Fail, false), "it may still come");
+    assert_eq!(
+        absent.reason,
+        "order: no value for Pods orders_per_second: APIService v1beta1.custom.metrics.k8s.io answers and serves no such metric; it serves: http_requests_per_second"
+    );
+    let (elsewhere, _) = judge(&["pods/orders_per_second"], both_apis());
+    assert_eq!((elsewhere.verdict, elsewhere.reason.contains("serves it, but not for order")), (Verdict::Fail, true), "{}", elsewhere.reason);
+    let (nothing, _) = judge(&[], both_apis());
+    assert_eq!((nothing.verdict, nothing.reason.contains("serves no metric at all")), (Verdict::Inconclusive, true), "{}", nothing.reason);
+    let down = vec![api("metrics.k8s.io", "True"), api("custom.metrics.k8s.io", "False")];
+    assert_eq!(judge(&["pods/http_requests_per_second"], down).0.verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_missing_resource_metric_is_the_clusters_whatever_else_is_served() {
+    let status = json!({"desiredReplicas": 3, "conditions": [active()], "currentMetrics": [orders()]});
+    let (assertion, _) = seen_with(status, vec![pod("a", "n1", true)], both_apis(), Some(&["pods/orders_per_second"]));
+    assert_eq!(assertion.verdict, Verdict::Inconclusive, "{}", assertion.reason);
 }
 
 #[test]
