@@ -102,6 +102,13 @@ pub trait DataStore: Send + Sync {
     /// platform's own set-up makes such things before a restore, they are made here.
     fn empty<'a>(&'a self, source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>>;
 
+    /// Makes room in a live store for the restore command, where that only adds to what is there: what the backup would stand
+    /// beside goes. `source` is what the backup has beside records. What others rely on (roles, replicas) stays. By default
+    /// the restore command does all that is needed.
+    fn make_room<'a>(&'a self, _source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// What a backup must bring back beside records, such as indexes.
     fn extras(&self) -> BoxFuture<'_, Result<Vec<Extra>, ChaosError>>;
 

@@ -9,6 +9,8 @@ mod pipeline;
 mod procedures;
 mod provision;
 mod selftest;
+#[cfg(test)]
+mod workflow_files;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -37,6 +39,8 @@ enum Verb {
     Rollback(commands::rollback::RollbackArgs),
     Scale(commands::scale::ScaleArgs),
     Upgrade(commands::upgrade::UpgradeArgs),
+    Backup(commands::backup::BackupArgs),
+    Restore(commands::restore::RestoreArgs),
     Selftest(commands::selftest::SelftestArgs),
     Guides(commands::guides::GuidesArgs),
     Doctor(commands::doctor::DoctorArgs),
@@ -65,6 +69,8 @@ async fn run(verb: Verb) -> Result<u8> {
         Verb::Rollback(args) => commands::rollback::run(&args, &context()?).await,
         Verb::Scale(args) => commands::scale::run(&args, &context()?).await,
         Verb::Upgrade(args) => commands::upgrade::run(&args, &context()?).await,
+        Verb::Backup(args) => commands::backup::run(&args, &context()?).await,
+        Verb::Restore(args) => commands::restore::run(&args, &context()?).await,
         Verb::Selftest(args) => commands::selftest::run(&args).await,
         Verb::Guides(args) => commands::guides::run(&args),
         Verb::Doctor(args) => commands::doctor::run(&args, &context()?).await,

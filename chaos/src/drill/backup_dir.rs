@@ -92,18 +92,17 @@ impl BackupDir {
         self.container.run(&filled, None, COMMAND_WITHIN).await
     }
 
-    /// Copies the folder out: the tar, and what is in it.
+    /// Copies the folder out.
     ///
     /// # Errors
     /// When tar fails or what arrives is no whole tar.
-    pub async fn copy_out(&self) -> Result<(Vec<u8>, Archive), ChaosError> {
+    pub async fn copy_out(&self) -> Result<Archive, ChaosError> {
         let output = self.container.must_run(&words(&["tar", "cf", "-", "-C", &self.path, "."]), None, COMMAND_WITHIN).await?;
-        let archive = Archive::unpack(&output.stdout).map_err(|e| ChaosError::Exec {
+        Archive::unpack(&output.stdout).map_err(|e| ChaosError::Exec {
             pod: self.container.pod.clone(),
             command: "tar".into(),
             cause: format!("what arrived is no whole tar: {e}"),
-        })?;
-        Ok((output.stdout, archive))
+        })
     }
 
     /// Copies files in, into the emptied folder.

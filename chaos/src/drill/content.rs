@@ -29,6 +29,11 @@ impl Content {
         }
     }
 
+    /// How many records it holds.
+    pub fn records(&self) -> usize {
+        self.collections.values().map(Records::len).sum()
+    }
+
     /// The ids that are gone, or may be, at a moment in Unix time.
     fn expired(&self, unix_ms: u64) -> impl Iterator<Item = (&str, &str)> {
         let all = self.expiring.iter().flat_map(|(collection, ids)| ids.iter().map(move |(id, at)| (collection.as_str(), id.as_str(), *at)));
@@ -56,6 +61,18 @@ pub fn hash(parts: &[&[u8]]) -> Hash {
         sum.update(part);
     }
     sum.finalize().into()
+}
+
+/// A hash from its 64 hexadecimal digits. None when it is none.
+pub fn hash_of_hex(text: &str) -> Option<Hash> {
+    let mut hash = Hash::default();
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(hash)
 }
 
 /// A hash as an id: half of it is enough to tell records apart.
@@ -187,6 +204,17 @@ pub fn compare(before: &Content, after: &Content, restored: &Content) -> Differe
     found
 }
 
+/// A restored content as the backup would have it, where it differs only by what clients wrote since: records that the backup
+/// does not know are left out, known ones with another content count as they were. What is missing stays missing.
+pub fn as_backed_up(before: &Content, after: &Content, restored: &Content) -> Content {
+    let known = |name: &str, id: &str| [before, after].into_iter().find_map(|c| c.collections.get(name)?.get(id).copied());
+    let of_collection = |(name, records): (&String, &Records)| {
+        let kept = records.keys().filter_map(|id| Some((id.clone(), known(name, id)?)));
+        (name.clone(), kept.collect())
+    };
+    Content { collections: restored.collections.iter().map(of_collection).collect(), expiring: restored.expiring.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +275,14 @@ mod tests {
         assert!(!judge(4_999), "it had not expired yet");
         let [was, is, back] = without_expired([&before, &gone, &before], 6_000);
         assert!(compare(&was, &is, &back).none(), "still there though expired");
+    }
+
+    #[test]
+    fn what_clients_wrote_since_is_no_difference_and_what_is_missing_is() {
+        let was = content(&[("orders", &[("a", 1), ("b", 2)])]);
+        let judge = |now: &[(&str, u8)]| compare(&was, &was, &as_backed_up(&was, &was, &content(&[("orders", now)]))).describe(WORDS);
+        assert_eq!(judge(&[("a", 1), ("b", 9), ("c", 3)]), "");
+        assert_eq!(judge(&[("b", 9), ("c", 3)]), "1 rows of orders missing");
     }
 
     #[test]

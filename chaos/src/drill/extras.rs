@@ -1,10 +1,13 @@
 //! What a backup must bring back beside records: indexes, roles, sequences, TTLs, retention policies. And its comparison.
 
 use gauntlet_reports::run::Assertion;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a restored item may differ from the source's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Not at all: it is as before or as after the backup.
     Equal,
@@ -18,12 +21,12 @@ pub enum Rule {
 }
 
 /// One kind of extra.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
     /// The last part of the assertion's id, such as `indexes`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// What is expected, for a person.
-    pub expected: &'static str,
+    pub expected: Cow<'static, str>,
     /// How items compare.
     pub rule: Rule,
     /// Item to definition.
@@ -67,17 +70,17 @@ pub fn differences(before: &Extra, after: &Extra, restored: &Extra) -> Vec<Strin
 pub fn judge(before: &Extra, after: &Extra, restored: Option<&Extra>) -> Assertion {
     let id = format!("drill.{}", before.kind);
     let Some(restored) = restored else {
-        return Assertion::inconclusive(id, before.expected, "the restored store does not list them");
+        return Assertion::inconclusive(id, before.expected.as_ref(), "the restored store does not list them");
     };
     if before.items.is_empty() && after.items.is_empty() && restored.items.is_empty() {
-        return super::judge::not_applicable(id, before.expected, "the source has none");
+        return super::judge::not_applicable(id, before.expected.as_ref(), "the source has none");
     }
     let different = differences(before, after, restored);
     let measured = format!("{} {} compared", before.items.len(), before.kind.replace('_', " "));
     let shown: Vec<_> = different.iter().take(5).cloned().collect();
     let more = different.len() - shown.len();
     let reason = if more == 0 { shown.join("; ") } else { format!("{}; and {more} more", shown.join("; ")) };
-    Assertion::check(id, different.is_empty(), before.expected, measured, reason)
+    Assertion::check(id, different.is_empty(), before.expected.as_ref(), measured, reason)
 }
 
 #[cfg(test)]
@@ -87,7 +90,7 @@ mod tests {
 
     fn extra(rule: Rule, items: &[(&str, &str)]) -> Extra {
         let items = items.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Extra { kind: "things", expected: "they return", rule, items }
+        Extra { kind: "things".into(), expected: "they return".into(), rule, items }
     }
 
     fn found(rule: Rule, before: &[(&str, &str)], after: &[(&str, &str)], restored: &[(&str, &str)]) -> Vec<String> {

@@ -1,12 +1,16 @@
-//! The drill stage: back a store up under writes, restore it into a fresh namespace, and compare.
+//! The drill stage: back a store up under writes, restore it into a fresh namespace, and compare. What `cargo xtask backup`
+//! and `cargo xtask restore` do is the same code: [`backup`], [`saved`], [`target`], [`restored`].
 
 pub mod archive;
+pub mod backup;
 pub mod backup_dir;
 pub mod content;
 pub mod extras;
 pub mod flow;
 pub mod judge;
 pub mod namespace_copy;
+pub mod restored;
+pub mod saved;
 pub mod target;
 
 use self::flow::Flow;

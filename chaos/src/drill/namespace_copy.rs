@@ -180,12 +180,11 @@ pub struct Copy<'a> {
     pub adapt: &'a (dyn Fn(&mut Value) + Send + Sync),
 }
 
-/// Makes the namespace and copies one store into it. Nothing of the source is changed.
+/// Copies one store into a namespace that [`make_namespace`] made. Nothing of the source is changed.
 ///
 /// # Errors
 /// When an object cannot be read or created.
 pub async fn copy_store(client: &Client, copy: &Copy<'_>) -> Result<(), ChaosError> {
-    make_namespace(client, copy.from, copy.to).await?;
     let listed = Api::<Service>::namespaced(client.clone(), copy.from).list(&ListParams::default()).await;
     let services = listed.map_err(ChaosError::kubernetes("list services"))?.items;
     let names = services.iter().filter_map(|s| s.metadata.name.clone()).collect();
@@ -213,7 +212,11 @@ pub async fn copy_store(client: &Client, copy: &Copy<'_>) -> Result<(), ChaosErr
     create::<StatefulSet>(client, copy.to, set).await
 }
 
-async fn make_namespace(client: &Client, from: &str, to: &str) -> Result<(), ChaosError> {
+/// Makes a namespace for copied stores, marked as ours, under the Pod Security Standard of the source.
+///
+/// # Errors
+/// When there is one of this name already, or the API server refuses.
+pub async fn make_namespace(client: &Client, from: &str, to: &str) -> Result<(), ChaosError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let source = namespaces.get(from).await.map_err(ChaosError::kubernetes(format!("read namespace {from}")))?;
     let mut labels: Map<String, Value> = Map::new();

@@ -1,6 +1,5 @@
-//! The restored store: alone in a fresh namespace, empty until a backup is restored into it.
+//! The store that is restored: alone in a fresh namespace, empty until a backup is restored into it, or the live one.
 
-use super::DrillStage;
 use super::archive::Archive;
 use super::backup_dir::BackupDir;
 use super::extras::Extra;
@@ -24,6 +23,9 @@ const READY_WITHIN: Duration = Duration::from_secs(240);
 /// And must take logins within this time after it.
 const OPEN_WITHIN: Duration = Duration::from_secs(60);
 
+/// The folder that a backup is copied into.
+const FOLDER: &str = "gauntlet-restore";
+
 /// Where the restored store lives.
 pub struct Target {
     /// The store.
@@ -32,25 +34,24 @@ pub struct Target {
 }
 
 impl Target {
-    /// Copies the store, waits for it, and empties it (an initialization may have filled it: nothing but the backup may
-    /// stand in it).
+    /// Copies the store of `home` into `namespace`, which [`make_namespace`](super::namespace_copy::make_namespace) made, waits
+    /// for it, and empties it (an initialization may have filled it: nothing but the backup may stand in it).
     ///
     /// # Errors
     /// When an object cannot be copied, or the store does not come up.
-    pub async fn ready(stage: &DrillStage<'_>, engine: &dyn Engine, store: &Store, source: &[Extra]) -> Result<Self, ChaosError> {
-        let namespace = stage.restore_namespace.as_str();
-        let home = Place { client: &stage.client, namespace: &stage.platform.namespace, store };
+    pub async fn fresh(home: &Place<'_>, namespace: &str, engine: &dyn Engine, source: &[Extra]) -> Result<Self, ChaosError> {
+        let (client, store) = (home.client, home.store);
         let copy = Copy {
-            from: &stage.platform.namespace,
+            from: home.namespace,
             to: namespace,
             stateful_set: &store.stateful_set,
-            companions: engine.companions(&home).await?,
+            companions: engine.companions(home).await?,
             secret: store.secret.as_deref(),
             adapt: &|set| engine.adapt(set),
         };
-        copy_store(&stage.client, &copy).await?;
-        stateful_set_ready(stage, store).await?;
-        let place = Place { client: &stage.client, namespace, store };
+        copy_store(client, &copy).await?;
+        let place = Place { client, namespace, store };
+        stateful_set_ready(&place).await?;
         let deadline = Instant::now() + OPEN_WITHIN;
         let opened = loop {
             // Ready may come a moment before logins work, while the store initializes itself.
@@ -60,8 +61,26 @@ impl Target {
                 Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
             }
         };
-        let dir = BackupDir::make(&stage.client, namespace, &place.pod(), store.port, "gauntlet-restore").await?;
+        let dir = BackupDir::make(client, namespace, &place.pod(), store.port, FOLDER).await?;
         Ok(Target { store: opened, dir })
+    }
+
+    /// The live store itself. Nothing of it is changed yet.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or its container has no place for a backup.
+    pub async fn live(place: &Place<'_>, engine: &dyn Engine) -> Result<Self, ChaosError> {
+        let store = engine.open(place).await?;
+        let dir = BackupDir::make(place.client, place.namespace, &place.pod(), place.store.port, FOLDER).await?;
+        Ok(Target { store, dir })
+    }
+
+    /// Removes the copied backup from the container.
+    ///
+    /// # Errors
+    /// When the container refuses.
+    pub async fn tidy(&self) -> Result<(), ChaosError> {
+        self.dir.remove().await
     }
 
     /// Copies a backup in and runs the guide's command.
@@ -80,8 +99,9 @@ async fn open_empty(engine: &dyn Engine, place: &Place<'_>, source: &[Extra]) ->
     Ok(store)
 }
 
-async fn stateful_set_ready(stage: &DrillStage<'_>, store: &Store) -> Result<(), ChaosError> {
-    let api: Api<StatefulSet> = Api::namespaced(stage.client.clone(), &stage.restore_namespace);
+async fn stateful_set_ready(place: &Place<'_>) -> Result<(), ChaosError> {
+    let (namespace, store) = (place.namespace, place.store);
+    let api: Api<StatefulSet> = Api::namespaced(place.client.clone(), namespace);
     let mut seen = "nothing".to_owned();
     let wait = async {
         let mut states = std::pin::pin!(watch_object(api, &store.stateful_set).backoff(SteadyPace));
@@ -95,5 +115,5 @@ async fn stateful_set_ready(stage: &DrillStage<'_>, store: &Store) -> Result<(),
         }
     };
     let waited = tokio::time::timeout(READY_WITHIN, wait).await;
-    waited.map_err(|_| ChaosError::TimedOut { what: format!("StatefulSet {} in {}", store.stateful_set, stage.restore_namespace), last_seen: seen })
+    waited.map_err(|_| ChaosError::TimedOut { what: format!("StatefulSet {} in {namespace}", store.stateful_set), last_seen: seen })
 }

@@ -196,7 +196,7 @@ impl InfluxStore {
             Some((name, row.into_iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")))
         });
         let expected = "the database has the source's retention policies";
-        Ok(vec![Extra { kind: "retention_policies", expected, rule: Rule::Equal, items: items.collect() }])
+        Ok(vec![Extra { kind: "retention_policies".into(), expected: expected.into(), rule: Rule::Equal, items: items.collect() }])
     }
 }
 

@@ -14,7 +14,8 @@
 //! The source is only read, but for a topic of the probe that is deleted. The restored copy is one broker beside a copy of
 //! ZooKeeper: replication factors and minimal in-sync replicas of internal topics are 1 there. Its topics are deleted and
 //! made again before a restore, with the source's partitions and settings and one replica, as a platform's own set-up makes
-//! them; `min.insync.replicas` stays behind.
+//! them; `min.insync.replicas` stays behind. A live cluster that is overwritten gets its topics anew as well, with the
+//! replicas that they had: the producer appends to what is there.
 //!
 //! # Options
 //! - `zookeeper`: its workload, `Kind/name`; `StatefulSet/zookeeper` when there is one, else none is asked.
@@ -33,7 +34,7 @@ use crate::pod_exec::{Command, Shell};
 use crate::store::{Damage, DataStore, Engine, MustShow, Place, Words};
 use futures::future::BoxFuture;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 use topics::{RecordReader, Span};
@@ -155,55 +156,78 @@ impl KafkaStore {
         topics::parse_offsets(&ends[0], &ends[1]).map_err(|cause| self.wrong(cause))
     }
 
-    /// Hands over the records of a partition. The end is the one of `span`: what is written meanwhile is not read.
-    async fn read(&self, span: &Span, each: &mut (dyn FnMut(topics::Record<'_>) + Send)) -> Result<(), ChaosError> {
-        let (partition, offset, count) = (span.partition.to_string(), span.first.to_string(), span.count().to_string());
-        let arguments = [
-            "--topic", &span.topic, "--partition", &partition, "--offset", &offset, "--max-messages", &count, "--timeout-ms", IDLE_MS,
-            "--property", "print.offset=true", "--property", "print.headers=true", "--property", "print.key=true",
-            "--property", topics::NULL_LITERAL,
-        ];
+    /// Hands over the records of these spans of one topic, partition by partition in order. The end is the one of a span: what is
+    /// written meanwhile is not read. One program reads the whole topic: each starts a Java machine, and there may be many partitions.
+    /// Those that it did not reach, because others have grown, are read one by one.
+    async fn read(&self, topic: &str, spans: &[Span], each: &mut (dyn FnMut(topics::Record<'_>) + Send)) -> Result<(), ChaosError> {
+        let mut left: Vec<Span> = spans.iter().filter(|s| s.topic == topic && s.count() > 0).cloned().collect();
+        if left.len() > 1 {
+            let count = left.iter().map(Span::count).sum::<u64>().to_string();
+            self.consume(topic, &["--from-beginning", "--max-messages", &count], &mut left, each).await?;
+            left.retain(|s| s.count() > 0);
+        }
+        for span in left {
+            let (partition, offset, count) = (span.partition.to_string(), span.first.to_string(), span.count().to_string());
+            let arguments = ["--partition", &partition, "--offset", &offset, "--max-messages", &count];
+            let mut one = [span];
+            self.consume(topic, &arguments, &mut one, each).await?;
+            // The consumer ends with 0 also when its time is up: an end that was not reached is told by the offsets.
+            let [Span { partition, first, end, .. }] = &one;
+            if first < end {
+                return Err(self.wrong(format!("{topic}-{partition} was read to offset {first} of {end}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one consumer. Takes what lies in `left`, and moves their first offsets on.
+    async fn consume(&self, topic: &str, arguments: &[&str], left: &mut [Span], each: &mut (dyn FnMut(topics::Record<'_>) + Send)) -> Result<(), ChaosError> {
+        let mut words = vec!["--topic", topic];
+        words.extend(arguments);
+        words.extend(["--timeout-ms", IDLE_MS]);
+        for property in ["print.partition=true", "print.offset=true", "print.headers=true", "print.key=true", topics::NULL_LITERAL] {
+            words.extend(["--property", property]);
+        }
+        let mut wanted = |record: topics::Record<'_>| {
+            let (partition, offset) = record.at;
+            let of_it = left.iter_mut().find(|s| s.partition == partition && (s.first..s.end).contains(&offset));
+            if let Some(span) = of_it {
+                span.first = offset + 1;
+                each(record);
+            }
+        };
         let mut reader = RecordReader::default();
         let mut take = |line: &[u8]| {
-            reader.take(line, &mut *each);
+            reader.take(line, &mut wanted);
             ControlFlow::Continue(())
         };
-        let command = self.tool("kafka-console-consumer.sh", "--consumer.config", &arguments);
+        let command = self.tool("kafka-console-consumer.sh", "--consumer.config", &words);
         self.shell.must_stream(&command, READ_WITHIN, &mut take).await?;
-        reader.end(&mut *each);
-        // The consumer ends with 0 also when its time is up: an end that was not reached is told by the offsets.
-        match reader.next_offset {
-            Some(next) if next >= span.end => Ok(()),
-            reached => Err(self.wrong(format!("{}-{} was read to offset {reached:?} of {}", span.topic, span.partition, span.end))),
-        }
+        reader.end(&mut wanted);
+        Ok(())
     }
 
     async fn read_all(&self) -> Result<Content, ChaosError> {
-        let (mut content, mut ids) = (Content::default(), BTreeMap::<String, topics::Ids>::new());
-        for span in self.spans(None).await? {
-            let topic = span.topic.clone();
-            content.collections.entry(topic.clone()).or_default();
-            if span.count() == 0 {
-                continue;
-            }
-            let of_topic = ids.entry(topic.clone()).or_default();
+        let mut content = Content::default();
+        let spans = self.spans(None).await?;
+        for topic in spans.iter().map(|s| s.topic.as_str()).collect::<BTreeSet<_>>() {
+            content.collections.entry(topic.to_owned()).or_default();
+            let mut ids = topics::Ids::default();
             let mut add = |record: topics::Record<'_>| {
                 let value = hash(&[record.headers, record.value]);
-                content.add(&topic, of_topic.next(&record), value);
+                content.add(topic, ids.next(&record), value);
             };
-            self.read(&span, &mut add).await?;
+            self.read(topic, &spans, &mut add).await?;
         }
         Ok(content)
     }
 
     async fn read_keys(&self, topic: &str, key_field: &str, prefix: &str) -> Result<BTreeSet<String>, ChaosError> {
         let mut keys = BTreeSet::new();
-        for span in self.spans(Some(topic)).await?.iter().filter(|s| s.topic == topic && s.count() > 0) {
-            let mut add = |record: topics::Record<'_>| {
-                keys.extend(topics::key_of(&record, key_field).filter(|key| key.starts_with(prefix)));
-            };
-            self.read(span, &mut add).await?;
-        }
+        let mut add = |record: topics::Record<'_>| {
+            keys.extend(topics::key_of(&record, key_field).filter(|key| key.starts_with(prefix)));
+        };
+        self.read(topic, &self.spans(Some(topic)).await?, &mut add).await?;
         Ok(keys)
     }
 
@@ -217,7 +241,8 @@ impl KafkaStore {
         if found.iter().any(|line| line == name) { Ok(()) } else { Err(self.wrong("a written record could not be read")) }
     }
 
-    async fn make_anew(&self, source: &[Extra]) -> Result<(), ChaosError> {
+    /// Deletes every topic and makes the source's anew, each as `replicas` says.
+    async fn make_anew(&self, source: &[Extra], replicas: topics::Replicas) -> Result<(), ChaosError> {
         let there = self.describe().await?;
         if !there.is_empty() {
             self.shell.lines(&self.topics_tool(&["--delete", "--topic", &topics::exactly(&there)]), TOOL_WITHIN).await?;
@@ -229,7 +254,7 @@ impl KafkaStore {
                 return Err(self.wrong("its topics are still being deleted"));
             }
         }
-        for create in topics::to_create(source) {
+        for create in topics::to_create(source, &there, replicas) {
             let words: Vec<&str> = create.iter().map(String::as_str).collect();
             self.shell.lines(&self.topics_tool(&words), TOOL_WITHIN).await?;
         }
@@ -241,8 +266,8 @@ impl KafkaStore {
         let partitions = all.iter().map(|t| (t.name.clone(), t.partitions.len().to_string())).collect();
         let settings = all.iter().map(|t| (t.name.clone(), t.settings_of_its_own())).collect();
         Ok(vec![
-            Extra { kind: "partitions", expected: "topics have the source's partitions", rule: Rule::Equal, items: partitions },
-            Extra { kind: "settings", expected: "topics have the source's settings", rule: Rule::Equal, items: settings },
+            Extra { kind: "partitions".into(), expected: "topics have the source's partitions".into(), rule: Rule::Equal, items: partitions },
+            Extra { kind: "settings".into(), expected: "topics have the source's settings".into(), rule: Rule::Equal, items: settings },
         ])
     }
 }
@@ -261,7 +286,12 @@ impl DataStore for KafkaStore {
     }
 
     fn empty<'a>(&'a self, source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
-        Box::pin(self.make_anew(source))
+        Box::pin(self.make_anew(source, topics::Replicas::One))
+    }
+
+    /// The producer appends to what is there.
+    fn make_room<'a>(&'a self, source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
+        Box::pin(self.make_anew(source, topics::Replicas::AsTheyWere))
     }
 
     fn extras(&self) -> BoxFuture<'_, Result<Vec<Extra>, ChaosError>> {

@@ -9,7 +9,8 @@
 //!
 //! # Recovery
 //! The source is only read, but for the ledger's own writes and a probe that is removed. After the restore command the
-//! indexes that the dump's metadata describes are made, because not every server takes them from mongorestore.
+//! indexes that the dump's metadata describes are made, because not every server takes them from mongorestore. A live
+//! database that is overwritten is dropped first: mongorestore inserts beside what is there.
 //!
 //! # Options
 //! None.
@@ -191,7 +192,7 @@ impl MongoStore {
             of_it.into_iter().map(move |(name, index)| (format!("{collection}.{name}"), index.to_string()))
         };
         let items = listed.into_iter().flat_map(named).collect();
-        Ok(Extra { kind: "indexes", expected: "the restored collections have the source's indexes", rule: Rule::Equal, items })
+        Ok(Extra { kind: "indexes".into(), expected: "the restored collections have the source's indexes".into(), rule: Rule::Equal, items })
     }
 }
 
@@ -210,6 +211,11 @@ impl DataStore for MongoStore {
 
     fn empty<'a>(&'a self, _: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
         Box::pin(async move { self.database.drop().await.map_err(self.wrong()) })
+    }
+
+    /// mongorestore inserts beside what is there.
+    fn make_room<'a>(&'a self, source: &'a [Extra]) -> BoxFuture<'a, Result<(), ChaosError>> {
+        self.empty(source)
     }
 
     fn extras(&self) -> BoxFuture<'_, Result<Vec<Extra>, ChaosError>> {

@@ -20,7 +20,7 @@ mod dump;
 mod sql;
 
 use crate::drill::archive::Archive;
-use crate::drill::content::{Content, Hash, Twins};
+use crate::drill::content::{Content, Twins, hash_of_hex};
 use crate::drill::extras::{Extra, Rule};
 use crate::error::ChaosError;
 use crate::pod_exec::{Command, Shell};
@@ -255,17 +255,6 @@ impl RowReader {
     }
 }
 
-fn hash_of_hex(text: &str) -> Option<Hash> {
-    let mut hash = Hash::default();
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(hash)
-}
-
 /// Reads what [`sql::extras`] prints: `kind<tab>name<tab>definition`.
 fn parse_extras(lines: &[String]) -> Vec<Extra> {
     let kinds = [
@@ -278,7 +267,7 @@ fn parse_extras(lines: &[String]) -> Vec<Extra> {
         let of_kind = lines.iter().filter_map(|line| line.strip_prefix(kind)?.strip_prefix('\t')?.split_once('\t'));
         of_kind.map(|(name, definition)| (name.to_owned(), definition.to_owned())).collect()
     };
-    kinds.into_iter().map(|(kind, expected, rule)| Extra { kind, expected, rule, items: items(kind) }).collect()
+    kinds.into_iter().map(|(kind, expected, rule)| Extra { kind: kind.into(), expected: expected.into(), rule, items: items(kind) }).collect()
 }
 
 #[cfg(test)]

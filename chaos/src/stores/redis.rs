@@ -172,7 +172,7 @@ impl RedisStore {
 
     async fn expiries(&self) -> Result<Vec<Extra>, ChaosError> {
         let scanned = self.scan().await?;
-        Ok(vec![Extra { kind: "ttls", expected: EXPIRES, rule: Rule::Near { tolerance: EXPIRY_TOLERANCE_MS }, items: scanned.expires }])
+        Ok(vec![Extra { kind: "ttls".into(), expected: EXPIRES.into(), rule: Rule::Near { tolerance: EXPIRY_TOLERANCE_MS }, items: scanned.expires }])
     }
 }
 

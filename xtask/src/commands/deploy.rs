@@ -5,6 +5,7 @@ use crate::deploy::apply::{ApplyOptions, apply};
 use crate::deploy::rewrite;
 use crate::deploy::rollout::Limits;
 use crate::procedures::configuration;
+use crate::procedures::environment::source;
 use crate::procedures::safe_deploy::{self, Deployed, SafeDeploy};
 use crate::provision::needed::Needed;
 use anyhow::{Context, bail};
@@ -135,19 +136,6 @@ async fn save_before(client: &Client, context: &DeployContext<'_>, namespace: &s
     let file = configuration::save(client, namespace, folder).await.context("failed to save the configuration before the deployment")?;
     eprintln!("configuration saved to {}", file.display());
     Ok(())
-}
-
-/// The manifest source of an environment.
-fn source<'a>(platform: &'a Platform, environment: &str) -> anyhow::Result<&'a str> {
-    let manifests = &platform.manifests;
-    match environment {
-        "production" => Ok(&manifests.production),
-        "kind" => Ok(&manifests.kind),
-        other => manifests.environments.get(other).map(String::as_str).with_context(|| {
-            let more = manifests.environments.keys().map(|k| format!(", {k}")).collect::<String>();
-            format!("deploy to {other:?}: the environments of {} are production, kind{more}", platform.name)
-        }),
-    }
 }
 
 async fn dry_run(client: &Client, objects: &[Value], namespace: &str, recorder: &Recorder) -> anyhow::Result<u8> {

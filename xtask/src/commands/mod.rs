@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub mod backup;
 pub mod deploy;
 pub mod doctor;
 pub mod down;
@@ -8,6 +9,7 @@ pub mod guides;
 pub mod internal_goose;
 pub mod policies;
 pub mod recover;
+pub mod restore;
 pub mod rollback;
 pub mod scale;
 pub mod selftest;

@@ -4,13 +4,17 @@ use crate::deploy::rollout::{self, Limits, Outcome};
 use crate::deploy::workload::{Goal, Workload, WorkloadKind};
 use crate::lock::RunLock;
 use crate::pipeline::{interrupt, platforms, recovery};
+use crate::procedures::backup::Home;
+use crate::procedures::{environment, stores};
 use crate::provision::context::Context;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use gauntlet_fixtures::manifest;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_reports::recorder::Recorder;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::Api;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Which platform a command is about.
@@ -19,6 +23,32 @@ pub struct PlatformArg {
     /// A platform of the suite by name, or a folder with a platform.yaml
     #[arg(long, value_name = "NAME|FOLDER", global = true, default_value = "globeco")]
     pub platform: String,
+}
+
+/// Where a platform was deployed to, when that is not where platform.yaml says.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct WhereArgs {
+    /// The namespace that it was deployed to; by default the one of the environment, or of platform.yaml
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// The environment that was deployed, such as staging: its manifests tell the namespace
+    #[arg(short, long)]
+    pub environment: Option<String>,
+}
+
+impl WhereArgs {
+    /// The namespace, when one of the two says it.
+    fn namespace(&self, loaded: &LoadedPlatform) -> Result<Option<String>> {
+        let environment = match (&self.namespace, &self.environment) {
+            (Some(namespace), _) => return Ok(Some(namespace.clone())),
+            (None, None) => return Ok(None),
+            (None, Some(environment)) => environment.as_str(),
+        };
+        let source = environment::source(&loaded.platform, environment)?;
+        let objects = manifest::read_objects(&loaded.folder.join(source)).with_context(|| format!("failed to read the manifests of {environment}"))?;
+        let objects: Vec<Value> = objects.iter().map(|o| o.to_json()).collect();
+        stores::namespace_of(&loaded.platform, environment, &objects).map(Some)
+    }
 }
 
 /// A deployed platform on the suite's own cluster.
@@ -37,8 +67,19 @@ impl OwnCluster {
     /// # Errors
     /// When the platform is unknown, no cluster answers, the platform is not deployed, or a run is going on.
     pub async fn open(arg: &PlatformArg, ctx: &Context, changes: bool) -> Result<Self> {
+        Self::open_at(arg, &WhereArgs::default(), ctx, changes).await
+    }
+
+    /// The same, deployed somewhere else than platform.yaml says.
+    ///
+    /// # Errors
+    /// As [`OwnCluster::open`], and when the environment is unknown.
+    pub async fn open_at(arg: &PlatformArg, deployed: &WhereArgs, ctx: &Context, changes: bool) -> Result<Self> {
+        let mut loaded = platforms::choose(&ctx.fixtures(), std::slice::from_ref(&arg.platform))?.remove(0);
+        if let Some(namespace) = deployed.namespace(&loaded)? {
+            loaded.platform.namespace = namespace;
+        }
         let lock = if changes { Some(RunLock::take(ctx.cache.root(), "a procedure")?) } else { None };
-        let loaded = platforms::choose(&ctx.fixtures(), std::slice::from_ref(&arg.platform))?.remove(0);
         let client = match recovery::client(ctx).await {
             Some(client) if client.apiserver_version().await.is_ok() => client,
             _ => bail!("the suite's cluster does not answer: `cargo xtask deploy --platform {}` needs one, `cargo xtask up` makes it", arg.platform),
@@ -53,6 +94,11 @@ impl OwnCluster {
     /// The platform's namespace.
     pub fn namespace(&self) -> &str {
         &self.loaded.platform.namespace
+    }
+
+    /// The platform's stores, for a backup or a restore.
+    pub fn home(&self) -> Home<'_> {
+        Home { client: &self.client, platform: &self.loaded.platform.name, namespace: self.namespace(), recorder: &self.recorder }
     }
 
     /// Waits until Deployments are rolled out. 0: they are; 1: they are not, and the causes are printed; 2: stopped.

@@ -1,6 +1,6 @@
 //! With what the tools of Kafka 3.9.1 printed.
 
-use super::topics::{Partition, Record, Topic, for_one_broker, key_of, parse_describe, parse_offsets, to_create};
+use super::topics::{Partition, Record, Replicas, Topic, for_one_broker, key_of, parse_describe, parse_offsets, to_create};
 use super::*;
 use crate::pod_exec::fake::Recorded;
 use serde_json::json;
@@ -9,19 +9,24 @@ const DESCRIBED: &str = "Topic: prices\tTopicId: n5lJZGHKTom5U2_G5fCVzg\tPartiti
 \tTopic: prices\tPartition: 0\tLeader: 0\tReplicas: 0,1,2\tIsr: 0,1,2\tElr: N/A\tLastKnownElr: N/A
 \tTopic: prices\tPartition: 1\tLeader: none\tReplicas: 1,2,0\tIsr: 2\tElr: N/A\tLastKnownElr: N/A
 ";
-const P0: &str = "Offset:4\tNO_HEADERS\tk2\tplain\nOffset:5\tNO_HEADERS\t\\N\tno key,\nbut a line break\n";
-const P1: &str = "Offset:0\tNO_HEADERS\tk1\t{\"id\":\"r-1\"}\nOffset:1\tNO_HEADERS\tk1\tsecond\n";
+const P0: &str = "Partition:0\tOffset:4\tNO_HEADERS\tk2\tplain\nPartition:0\tOffset:5\tNO_HEADERS\t\\N\tno key,\nbut a line break\n";
+const P1: &str = "Partition:1\tOffset:0\tNO_HEADERS\tk1\t{\"id\":\"r-1\"}\nPartition:1\tOffset:1\tNO_HEADERS\tk1\tsecond\n";
 
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
 fn store(p1: &str) -> KafkaStore {
+    store_with(p1, "")
+}
+
+/// `rest` is what partition 1 holds from offset 1 on when it is read alone.
+fn store_with(p1: &str, rest: &str) -> KafkaStore {
     let shell = Recorded::default()
         .on(&["kafka-get-offsets.sh", "earliest"], "prices:0:4\nprices:1:0\n")
         .on(&["kafka-get-offsets.sh", "latest"], "prices:0:6\nprices:1:2\n")
-        .on(&["kafka-console-consumer.sh", "--partition 0", "--offset 4", "--max-messages 2"], P0)
-        .on(&["kafka-console-consumer.sh", "--partition 1"], p1)
+        .on(&["kafka-console-consumer.sh", "--from-beginning", "--max-messages 4"], &format!("{P0}{p1}"))
+        .on(&["kafka-console-consumer.sh", "--partition 1", "--offset 1", "--max-messages 1"], rest)
         .on(&["--describe"], DESCRIBED);
     KafkaStore { shell: Box::new(shell), bootstrap: "localhost:9092".into(), command_config: None }
 }
@@ -34,17 +39,26 @@ async fn records_are_read_to_the_end_that_was() {
     assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["r-1"]);
 }
 
+const FIRST: &str = "Partition:1\tOffset:0\tNO_HEADERS\tk1\t{\"id\":\"r-1\"}\n";
+
 #[tokio::test]
-async fn a_consumer_that_gave_up_is_an_error_and_not_a_shorter_topic() {
-    let short = store("Offset:0\tNO_HEADERS\tk1\tfirst\n").content().await.expect_err("short").to_string();
-    assert!(short.contains("prices-1 was read to offset Some(1) of 2"), "{short}");
+async fn what_others_kept_the_consumer_from_is_read_alone() {
+    // Partition 0 has grown since: two of the four messages are not those that are wanted.
+    let grown = format!("Partition:0\tOffset:6\tNO_HEADERS\tk2\tnew\n{FIRST}");
+    let content = store_with(&grown, "Partition:1\tOffset:1\tNO_HEADERS\tk1\tsecond\n").content().await.expect("content");
+    assert_eq!(content, store(P1).content().await.expect("content"));
 }
 
 #[tokio::test]
-async fn order_within_a_key_counts_and_offsets_do_not() {
-    let (swapped, shifted) = ("Offset:0\tNO_HEADERS\tk1\tsecond\nOffset:1\tNO_HEADERS\tk1\t{\"id\":\"r-1\"}\n", P1.replace("Offset:1", "Offset:7"));
+async fn a_consumer_that_gave_up_is_an_error_and_not_a_shorter_topic() {
+    let short = store(FIRST).content().await.expect_err("short").to_string();
+    assert!(short.contains("prices-1 was read to offset 1 of 2"), "{short}");
+}
+
+#[tokio::test]
+async fn order_within_a_key_counts() {
+    let swapped = "Partition:1\tOffset:0\tNO_HEADERS\tk1\tsecond\nPartition:1\tOffset:1\tNO_HEADERS\tk1\t{\"id\":\"r-1\"}\n";
     let original = store(P1).content().await.expect("content");
-    assert_eq!(original, store(&shifted).content().await.expect("shifted"));
     let other = store(swapped).content().await.expect("swapped");
     assert_eq!(original.collections["prices"].keys().collect::<Vec<_>>(), other.collections["prices"].keys().collect::<Vec<_>>());
     assert_ne!(original, other);
@@ -54,8 +68,14 @@ async fn order_within_a_key_counts_and_offsets_do_not() {
 async fn partitions_and_settings_are_compared_without_what_speaks_of_replicas() {
     let extras = store(P1).extras().await.expect("extras");
     assert_eq!((extras[0].items["prices"].as_str(), extras[1].items["prices"].as_str()), ("2", "cleanup.policy=delete,retention.ms=600000"));
-    let create = to_create(&extras).remove(0).join(" ");
+    let create = to_create(&extras, &[], Replicas::One).remove(0).join(" ");
     assert_eq!(create, "--create --topic prices --partitions 2 --replication-factor 1 --config cleanup.policy=delete --config retention.ms=600000");
+    let there = parse_describe(&lines(DESCRIBED)).expect("topics");
+    let again = to_create(&extras, &there, Replicas::AsTheyWere).remove(0).join(" ");
+    assert_eq!(
+        again,
+        "--create --topic prices --partitions 2 --replication-factor 3 --if-not-exists --config cleanup.policy=delete --config retention.ms=600000 --config min.insync.replicas=2"
+    );
 }
 
 #[test]
@@ -70,7 +90,7 @@ fn descriptions_and_offsets_are_read_or_refused() {
 
 #[test]
 fn a_ledgers_key_may_stand_in_the_payload() {
-    let record = |value: &'static str| Record { headers: b"", key: Some(b"k"), value: value.as_bytes() };
+    let record = |value: &'static str| Record { at: (0, 0), headers: b"", key: Some(b"k"), value: value.as_bytes() };
     assert_eq!(key_of(&record(r#"{"id":"a"}"#), "id").as_deref(), Some("a"));
     assert_eq!(key_of(&record(r#"{"seq":1,"payload":"{\"id\":\"b\"}"}"#), "id").as_deref(), Some("b"));
     assert_eq!(key_of(&record("no json"), "id"), None);

@@ -112,6 +112,8 @@ pub fn parse_offsets(earliest: &[String], latest: &[String]) -> Result<Vec<Span>
 /// A record as the console consumer prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
+    /// Its partition and offset.
+    pub at: (u32, u64),
     /// Its headers.
     pub headers: &'a [u8],
     /// Its key; None: null.
@@ -120,24 +122,25 @@ pub struct Record<'a> {
     pub value: &'a [u8],
 }
 
-/// Puts records together from lines: `Offset:5<tab>headers<tab>key<tab>value`. A value may hold line breaks: what does not
-/// begin a record goes on with the last one.
+/// Puts records together from lines: `Partition:0<tab>Offset:5<tab>headers<tab>key<tab>value`. A value may hold line breaks:
+/// what does not begin a record goes on with the last one.
 #[derive(Default)]
 pub struct RecordReader {
     open: Vec<u8>,
-    /// The offset after the last record that was handed over.
-    pub next_offset: Option<u64>,
 }
 
-fn offset_of(line: &[u8]) -> Option<u64> {
-    let end = line.iter().position(|b| *b == b'\t')?;
-    std::str::from_utf8(&line[..end]).ok()?.strip_prefix("Offset:")?.parse().ok()
+/// The partition and offset that a line begins with.
+fn place_of(line: &[u8]) -> Option<(u32, u64)> {
+    let mut fields = line.splitn(3, |b| *b == b'\t').map(|field| std::str::from_utf8(field).ok());
+    let partition = fields.next()??.strip_prefix("Partition:")?.parse().ok()?;
+    let offset = fields.next()??.strip_prefix("Offset:")?.parse().ok()?;
+    fields.next().map(|_| (partition, offset))
 }
 
 impl RecordReader {
     /// Takes one line.
     pub fn take(&mut self, line: &[u8], each: &mut (dyn FnMut(Record<'_>) + Send)) {
-        if offset_of(line).is_some() {
+        if place_of(line).is_some() {
             self.end(each);
             self.open = line.to_vec();
         } else if !self.open.is_empty() {
@@ -149,11 +152,10 @@ impl RecordReader {
     /// Hands over the last record.
     pub fn end(&mut self, each: &mut (dyn FnMut(Record<'_>) + Send)) {
         let line = std::mem::take(&mut self.open);
-        let mut fields = line.splitn(4, |b| *b == b'\t');
-        let (offset, headers, key, value) = (offset_of(&line), fields.nth(1), fields.next(), fields.next());
-        if let (Some(offset), Some(headers), Some(key), Some(value)) = (offset, headers, key, value) {
-            self.next_offset = Some(offset + 1);
-            each(Record { headers, key: (key != NULL).then_some(key), value });
+        let mut fields = line.splitn(5, |b| *b == b'\t');
+        let (at, headers, key, value) = (place_of(&line), fields.nth(2), fields.next(), fields.next());
+        if let (Some(at), Some(headers), Some(key), Some(value)) = (at, headers, key, value) {
+            each(Record { at, headers, key: (key != NULL).then_some(key), value });
         }
     }
 }
@@ -189,14 +191,38 @@ pub fn exactly(topics: &[Topic]) -> String {
     topics.iter().map(|t| t.name.replace('.', "\\.")).collect::<Vec<_>>().join("|")
 }
 
-/// The arguments that make each of the source's topics with one replica.
-pub fn to_create(source: &[Extra]) -> Vec<Vec<String>> {
+/// How many replicas topics get that are made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replicas {
+    /// One, and no settings that speak of replicas.
+    One,
+    /// As many as the topic had, with its settings; a topic that was not there gets as many as the others have.
+    AsTheyWere,
+}
+
+/// The arguments that make each of the source's topics. `there` are the topics that stood before.
+pub fn to_create(source: &[Extra], there: &[Topic], replicas: Replicas) -> Vec<Vec<String>> {
     let items = |kind: &str| source.iter().find(|e| e.kind == kind).map(|e| &e.items);
     let (Some(partitions), settings) = (items("partitions"), items("settings")) else { return Vec::new() };
+    let factor_of = |topic: &Topic| topic.partitions.iter().map(|p| p.replicas).max().unwrap_or_default();
     let create = |(name, count): (&String, &String)| {
-        let mut words: Vec<String> = ["--create", "--topic", name, "--partitions", count, "--replication-factor", "1"].map(str::to_owned).to_vec();
+        let before = there.iter().find(|t| t.name == *name);
+        let (factor, of_replicas) = match replicas {
+            Replicas::One => (1, Vec::new()),
+            Replicas::AsTheyWere => {
+                let factor = before.map(factor_of).or_else(|| there.iter().map(factor_of).max()).unwrap_or(1).max(1);
+                let settings = before.iter().flat_map(|t| &t.settings).map(String::as_str);
+                (factor, settings.filter(|s| OF_REPLICAS.iter().any(|r| s.starts_with(r))).collect())
+            }
+        };
+        let factor = factor.to_string();
+        let mut words: Vec<String> = ["--create", "--topic", name, "--partitions", count, "--replication-factor", &factor].map(str::to_owned).to_vec();
+        if replicas == Replicas::AsTheyWere {
+            // A producer that goes on may have made the topic first.
+            words.push("--if-not-exists".to_owned());
+        }
         let own = settings.and_then(|s| s.get(name)).map_or("", String::as_str);
-        for setting in own.split(',').filter(|s| !s.is_empty()) {
+        for setting in own.split(',').filter(|s| !s.is_empty()).chain(of_replicas) {
             words.extend(["--config".to_owned(), setting.to_owned()]);
         }
         words

@@ -76,7 +76,7 @@ fn extras_are_read_by_kind() {
         constraints\tpublic.orders.orders_pkey\tPRIMARY KEY (id)\nroles\tapp\tcanlogin inherit limit -1\nroles\tapp password\t0a1b2c3d\n";
     let lines: Vec<String> = printed.lines().map(str::to_owned).collect();
     let extras = parse_extras(&lines);
-    let counts: Vec<_> = extras.iter().map(|e| (e.kind, e.items.len())).collect();
+    let counts: Vec<_> = extras.iter().map(|e| (e.kind.as_ref(), e.items.len())).collect();
     assert_eq!(counts, [("sequences", 1), ("indexes", 1), ("constraints", 1), ("roles", 2)]);
     assert_eq!(extras[3].items["app"], "canlogin inherit limit -1");
 }
