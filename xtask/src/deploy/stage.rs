@@ -8,6 +8,7 @@ use super::settle::{Look, settle};
 use super::snapshot::Snapshot;
 use super::workload::{Goal, Workload};
 use super::{entrypoint, evidence, tls};
+use crate::procedures::helm::Helm;
 use crate::procedures::tried::{self, Trial};
 use gauntlet_fixtures::endpoint::Endpoint;
 use gauntlet_fixtures::platform::Platform;
@@ -57,6 +58,8 @@ pub struct DeployStage<'a> {
     pub locate: Option<Locate>,
     /// Where configurations are saved to by the procedures that are tried.
     pub configurations: PathBuf,
+    /// How to run Helm, for the platforms with a chart.
+    pub helm: Option<Helm>,
 }
 
 /// Applies, watches the rollout, checks what must hold, and saves evidence when something does not. The stage's start
@@ -191,6 +194,7 @@ fn trial<'a>(stage: &'a DeployStage<'_>) -> Trial<'a> {
         objects: &stage.objects,
         endpoints: &stage.endpoints,
         folder: &stage.configurations,
+        helm: stage.helm.as_ref(),
         recorder: &stage.recorder,
         stop: &stage.stop,
     }

@@ -66,6 +66,7 @@ async fn staged(server: &MockServer, client: Client, run_dir: &std::path::Path) 
         metrics_timeout: Duration::ZERO,
         locate: None,
         configurations: PathBuf::new(),
+        helm: None,
     })
     .await
 }

@@ -100,6 +100,17 @@ pub async fn save(client: &Client, namespace: &str, folder: &Path) -> Result<Pat
     Ok(path)
 }
 
+/// The newest configuration that was saved to a folder.
+///
+/// # Errors
+/// When there is none.
+pub fn newest(folder: &Path) -> Result<PathBuf> {
+    let saved = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    // The time is in the name.
+    let newest = saved.filter(|path| path.extension().is_some_and(|e| e == "json")).max();
+    newest.with_context(|| format!("no configuration was saved yet: {} holds none", folder.display()))
+}
+
 /// The objects of a saved configuration, with the namespace that it was saved from.
 ///
 /// # Errors
@@ -141,6 +152,16 @@ mod tests {
         assert!(declared(&json!({"kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}})).is_none());
         assert!(declared(&json!({"kind": "Secret", "metadata": {"name": "t", "ownerReferences": [{"kind": "X"}]}})).is_none());
         assert!(declared(&json!({"kind": "ConfigMap", "metadata": {"name": "mine"}})).is_some());
+    }
+
+    #[test]
+    fn the_newest_is_found_by_the_time_in_its_name() {
+        let dir = tempfile::tempdir().expect("dir");
+        assert!(newest(dir.path()).expect_err("none").to_string().contains("no configuration was saved yet"));
+        for name in ["shop-20260102T000000.000Z.json", "shop-20260103T000000.000Z.json", "shop-20260104T000000.000Z.part"] {
+            std::fs::write(dir.path().join(name), "{}").expect("writes");
+        }
+        assert!(newest(dir.path()).expect("one").ends_with("shop-20260103T000000.000Z.json"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod blue_green;
 pub mod configuration;
 pub mod environment;
+pub mod helm;
 pub mod pod_sets;
 pub mod probe;
 pub mod restore;

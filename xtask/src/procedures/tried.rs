@@ -1,8 +1,10 @@
 //! The guide's procedures, run on the deployed platform: each is an assertion of the deploy stage. Whatever a procedure
 //! changes is changed back, also when it fails.
 
+use super::blue_green::{BlueGreen, Upgraded};
 use super::probe::{Probe, Seen};
 use super::safe_deploy::{Deployed, SafeDeploy};
+use super::helm::{self, Helm};
 use super::{configuration, revisions, scaling};
 use crate::deploy::apply::ApplyOptions;
 use crate::deploy::rollout::{self, Limits, Outcome};
@@ -13,7 +15,8 @@ use gauntlet_fixtures::platform::{Platform, TriedProcedure};
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::Assertion;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec};
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -39,6 +42,8 @@ pub struct Trial<'a> {
     pub endpoints: &'a BTreeMap<String, Endpoint>,
     /// Where saved configurations go.
     pub folder: &'a Path,
+    /// How to run Helm; `None`: it is not at hand.
+    pub helm: Option<&'a Helm>,
     /// Scoped to the platform and the stage.
     pub recorder: &'a Recorder,
     /// Stops the waiting.
@@ -70,6 +75,13 @@ fn words(procedure: &TriedProcedure) -> (String, String) {
         TriedProcedure::ScaleProfile { profile } => (format!("procedure.scale_profile.{profile}"), format!("the profile {profile} brings every workload to its replicas, and is taken back")),
         TriedProcedure::Scale { workload, replicas } => (format!("procedure.scale.{}", name_of(workload)), format!("{workload} has {replicas} ready pods after it was scaled by hand")),
         TriedProcedure::RollbackOne { deployment } => (format!("procedure.rollback.{deployment}"), format!("a change of {deployment} is rolled out and undone; clients see no error")),
+        TriedProcedure::HelmRollback { release, .. } => (
+            format!("procedure.helm_rollback.{release}"),
+            "the chart is what runs; after helm upgrade and helm rollback everything is as before, and clients see no error".to_owned(),
+        ),
+        TriedProcedure::RollbackAll { deployments } => ("procedure.rollback_all".to_owned(), format!("changes of {} are rolled out; every Deployment with a former revision is undone; clients see no error", deployments.join(", "))),
+        TriedProcedure::BlueGreen { deployment } => (format!("procedure.blue_green.{deployment}"), format!("{deployment} is upgraded and taken back, each time to a whole new set of pods that answers before it takes all traffic at once; clients see no error")),
+        TriedProcedure::ConfigureHpa { hpa } => (format!("procedure.configure_hpa.{hpa}"), format!("{hpa} is as before after it was changed by hand and the manifests' HPAs were applied again")),
         TriedProcedure::FailedDeployment { deployment } => (format!("procedure.failed_deployment.{deployment}"), format!("a deployment of {deployment} that cannot start is found with its cause and rolled back by itself; clients see no error")),
         TriedProcedure::ConfigurationBackup { config_map } => (format!("procedure.configuration_backup.{config_map}"), format!("ConfigMap {config_map} is as before after it was changed and the saved configuration restored")),
     }
@@ -79,14 +91,16 @@ fn name_of(workload: &str) -> &str {
     workload.split_once('/').map_or(workload, |(_, name)| name)
 }
 
-struct Held {
+/// What a procedure showed.
+pub(super) struct Held {
     holds: bool,
     measured: String,
     reason: String,
 }
 
 impl Held {
-    fn check(holds: bool, measured: impl Into<String>, reason: impl Into<String>) -> Result<Self> {
+    /// `reason` is told when it does not hold.
+    pub(super) fn check(holds: bool, measured: impl Into<String>, reason: impl Into<String>) -> Result<Self> {
         Ok(Held { holds, measured: measured.into(), reason: reason.into() })
     }
 }
@@ -100,6 +114,12 @@ async fn one(trial: &Trial<'_>, procedure: &TriedProcedure) -> Result<Held> {
         }
         TriedProcedure::Scale { workload, replicas } => scaled(trial, vec![(workload.clone(), *replicas)]).await,
         TriedProcedure::RollbackOne { deployment } => rolled_back(trial, deployment).await,
+        TriedProcedure::HelmRollback { release, chart, values, change } => {
+            helm::tried(trial, &helm::Release { name: release, chart, values, change }).await
+        }
+        TriedProcedure::RollbackAll { deployments } => all_rolled_back(trial, deployments).await,
+        TriedProcedure::BlueGreen { deployment } => blue_green(trial, deployment).await,
+        TriedProcedure::ConfigureHpa { hpa } => configured(trial, hpa).await,
         TriedProcedure::FailedDeployment { deployment } => failed_deployment(trial, deployment).await,
         TriedProcedure::ConfigurationBackup { config_map } => configuration_backup(trial, config_map).await,
     }
@@ -134,24 +154,26 @@ async fn scaled(trial: &Trial<'_>, wanted: Vec<(String, i32)>) -> Result<Held> {
     }
 }
 
-async fn template(trial: &Trial<'_>, deployment: &str) -> Result<k8s_openapi::api::core::v1::PodTemplateSpec> {
+async fn template(trial: &Trial<'_>, deployment: &str) -> Result<PodTemplateSpec> {
     let api = Api::<Deployment>::namespaced(trial.client.clone(), &trial.platform.namespace);
     let found = api.get(deployment).await.with_context(|| format!("failed to read Deployment {deployment}"))?;
     Ok(found.spec.map(|s| s.template).unwrap_or_default())
 }
 
-async fn wait_for(trial: &Trial<'_>, deployment: &str) -> Result<Outcome> {
-    let workload = Workload { kind: WorkloadKind::Deployment, namespace: trial.platform.namespace.clone(), name: deployment.to_owned() };
-    let goal = Goal { workloads: [workload].into(), ..Goal::default() };
+/// Waits for a Deployment's rollout.
+pub(super) async fn wait_for(trial: &Trial<'_>, deployments: &[String]) -> Result<Outcome> {
+    let workload = |name: &String| Workload { kind: WorkloadKind::Deployment, namespace: trial.platform.namespace.clone(), name: name.clone() };
+    let goal = Goal { workloads: deployments.iter().map(workload).collect(), ..Goal::default() };
     Ok(rollout::wait(trial.client, &goal, LIMITS, trial.recorder, trial.stop).await?)
 }
 
 /// One probe for each published entry point.
-fn probes(trial: &Trial<'_>) -> Vec<Probe> {
+pub(super) fn probes(trial: &Trial<'_>) -> Vec<Probe> {
     trial.endpoints.values().filter_map(|endpoint| Probe::start(endpoint).ok()).collect()
 }
 
-fn seen(probes: Vec<Probe>) -> Seen {
+/// Ends the probes, and gives what all of them saw.
+pub(super) fn seen(probes: Vec<Probe>) -> Seen {
     probes.into_iter().map(Probe::finish).fold(Seen::default(), |mut all, one| {
         all.requests += one.requests;
         all.failed += one.failed;
@@ -160,23 +182,45 @@ fn seen(probes: Vec<Probe>) -> Seen {
     })
 }
 
-fn clients(seen: &Seen) -> String {
+/// For people.
+pub(super) fn clients(seen: &Seen) -> String {
     format!("{} of {} requests failed", seen.failed, seen.requests)
 }
 
-async fn rolled_back(trial: &Trial<'_>, deployment: &str) -> Result<Held> {
+/// The same pod template as a new version of itself.
+fn new_version(template: &PodTemplateSpec, trial: &str) -> PodTemplateSpec {
+    let mut changed = template.clone();
+    changed.metadata.get_or_insert_default().annotations.get_or_insert_default().insert("gauntlet.dev/trial".into(), trial.to_owned());
+    changed
+}
+
+/// Rolls a change of some Deployments out and undoes it; `all`: undoes every Deployment that has a former revision.
+async fn out_and_back(trial: &Trial<'_>, changed: &[String], all: bool) -> Result<Held> {
     let namespace = &trial.platform.namespace;
-    let before = template(trial, deployment).await?;
+    let mut before = BTreeMap::new();
+    for name in changed {
+        before.insert(name, template(trial, name).await?);
+    }
     let probes = probes(trial);
-    let mut changed = before.clone();
-    let annotations = changed.metadata.get_or_insert_default().annotations.get_or_insert_default();
-    annotations.insert("gauntlet.dev/trial".into(), "rollback".into());
-    revisions::set_template(trial.client, namespace, deployment, changed).await?;
-    let rolled_out = wait_for(trial, deployment).await?;
-    let undone = revisions::undo(trial.client, namespace, deployment, None).await?;
-    let back = wait_for(trial, deployment).await?;
-    let (seen, after) = (seen(probes), template(trial, deployment).await?);
-    let measured = format!("undone to revision {undone}; {}", clients(&seen));
+    for (name, template) in &before {
+        revisions::set_template(trial.client, namespace, name, new_version(template, "rollback")).await?;
+    }
+    let rolled_out = wait_for(trial, changed).await?;
+    let mut undone = Vec::new();
+    if all {
+        for (name, former) in revisions::with_former(trial.client, namespace).await? {
+            revisions::set_template(trial.client, namespace, &name, former.template).await?;
+            undone.push(name);
+        }
+    } else {
+        for name in changed {
+            revisions::undo(trial.client, namespace, name, None).await?;
+            undone.push(name.clone());
+        }
+    }
+    let back = wait_for(trial, &undone).await?;
+    let seen = seen(probes);
+    let measured = format!("undone: {}; {}", undone.join(", "), clients(&seen));
     for outcome in [rolled_out, back] {
         match outcome {
             Outcome::Finished => {}
@@ -184,10 +228,59 @@ async fn rolled_back(trial: &Trial<'_>, deployment: &str) -> Result<Held> {
             Outcome::Stopped => bail!("the run was stopped"),
         }
     }
-    if after != before {
-        return Held::check(false, measured, "the pod template is not the one from before");
+    for (name, before) in &before {
+        if template(trial, name).await? != *before {
+            return Held::check(false, measured, format!("the pod template of {name} is not the one from before"));
+        }
     }
     Held::check(seen.failed == 0, measured, format!("clients saw errors while pods were replaced: {}", seen.causes.join(", ")))
+}
+
+async fn rolled_back(trial: &Trial<'_>, deployment: &str) -> Result<Held> {
+    out_and_back(trial, &[deployment.to_owned()], false).await
+}
+
+async fn all_rolled_back(trial: &Trial<'_>, deployments: &[String]) -> Result<Held> {
+    // What an earlier trial changed and undid has a former revision too, and would get the trial's change again.
+    let others = revisions::with_former(trial.client, &trial.platform.namespace).await?;
+    if let Some((name, _)) = others.iter().find(|(name, _)| !deployments.contains(name)) {
+        bail!("{name} has a former revision already: in `tried`, rollbackAll comes before what changes other Deployments");
+    }
+    out_and_back(trial, deployments, true).await
+}
+
+async fn blue_green(trial: &Trial<'_>, deployment: &str) -> Result<Held> {
+    let before = template(trial, deployment).await?;
+    let probes = probes(trial);
+    let (client, namespace, recorder, stop) = (trial.client, trial.platform.namespace.as_str(), trial.recorder, trial.stop);
+    let upgrade = BlueGreen { client, namespace, deployment, limits: LIMITS, recorder, stop };
+    let mut measured = Vec::new();
+    for template in [new_version(&before, "blue-green"), before.clone()] {
+        match upgrade.run(template).await? {
+            Upgraded::Done { blue, green, services } => {
+                measured.push(format!("{green} new pods answered beside {blue} old ones before {} was switched", services.join(", ")));
+            }
+            Upgraded::TakenBack { cause, .. } => return Held::check(false, measured.join("; "), format!("the upgrade was taken back: {cause}")),
+        }
+    }
+    let (seen, after) = (seen(probes), template(trial, deployment).await?);
+    measured.push(clients(&seen));
+    if after != before {
+        return Held::check(false, measured.join("; "), "the pod template is not the one from before");
+    }
+    Held::check(seen.failed == 0, measured.join("; "), format!("clients saw errors: {}", seen.causes.join(", ")))
+}
+
+async fn configured(trial: &Trial<'_>, name: &str) -> Result<Held> {
+    let namespace = &trial.platform.namespace;
+    let api = Api::<HorizontalPodAutoscaler>::namespaced(trial.client.clone(), namespace);
+    let before = api.get(name).await.with_context(|| format!("failed to read HPA {name}"))?.spec.with_context(|| format!("HPA {name} has no spec"))?;
+    let other = before.max_replicas + 1;
+    api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": {"maxReplicas": other}}))).await?;
+    let applied = scaling::configure(trial.client, namespace, trial.objects, ApplyOptions::default(), trial.recorder).await?;
+    let after = api.get(name).await?.spec.unwrap_or_default();
+    let measured = format!("maximum {} -> {other} -> {}; {} HPAs applied", before.max_replicas, after.max_replicas, applied.len());
+    Held::check(after == before, measured, format!("HPA {name} is not as before"))
 }
 
 async fn failed_deployment(trial: &Trial<'_>, deployment: &str) -> Result<Held> {

@@ -4,6 +4,7 @@ use crate::cluster::Cluster;
 use crate::deploy::certificates::CertificateAuthority;
 use crate::deploy::stage::{self, DeployStage};
 use crate::pipeline::Session;
+use crate::procedures::helm::Helm;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
@@ -35,6 +36,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
         rollout_timeout: Duration::from_secs(180),
         metrics_timeout: Duration::from_secs(60),
         configurations: session.ctx.cache.root().join("configurations").join(&chosen.platform.name),
+        helm: Helm::find(&session.ctx, &cluster.kubeconfig, &chosen.folder),
         locate: Some(std::sync::Arc::new(move |o| places.get(&(o.kind.clone(), o.name.clone())).cloned())),
     })
     .await
