@@ -92,7 +92,7 @@ async fn a_dry_run_into_a_namespace_that_is_not_there_sends_nothing() {
 
 #[rstest]
 #[case("", "deploy: there is no cluster")]
-#[case("-e prod --dry-run", r#"deploy to "prod": the environments of globeco are production, kind, staging"#)]
+#[case("-e prod --dry-run", r#"there is no environment "prod": the environments of globeco are production, kind, staging"#)]
 #[tokio::test]
 async fn what_cannot_be_done_is_said(#[case] line: &str, #[case] words: &str) {
     let error = deploy(line, None).await.expect_err("refused");
