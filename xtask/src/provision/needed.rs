@@ -52,11 +52,13 @@ impl Needed {
 fn services_folder(fixtures: &Path, one: &LoadedPlatform, played: &str) -> Result<PathBuf> {
     let own = one.folder.join("services");
     let suite = fixtures.join("platforms").join(played).join("services");
-    match (played == one.platform.name && own.is_dir(), suite.is_dir()) {
-        (true, _) => Ok(own),
-        (false, true) => Ok(suite),
+    let folder = match (played == one.platform.name && own.is_dir(), suite.is_dir()) {
+        (true, _) => &own,
+        (false, true) => &suite,
         _ => bail!("the manifests of {} name the image {}, and {} holds no service files for it", one.platform.name, services::image(played), own.display()),
-    }
+    };
+    // It may be a link, and only a folder can be copied.
+    folder.canonicalize().with_context(|| format!("failed to find {}", folder.display()))
 }
 
 /// The image of every container and init container, wherever a pod or a pod template stands in the object.
@@ -130,7 +132,8 @@ data: {image: "gauntlet/kafka:3.9.1"}
     #[test]
     fn service_files_are_the_platforms_own_or_the_suites() {
         let folder = tempfile::tempdir().expect("temp dir");
-        let (fixtures, mine) = (folder.path().join("fixtures"), folder.path().join("mine"));
+        let root = folder.path().canonicalize().expect("folder");
+        let (fixtures, mine) = (root.join("fixtures"), root.join("mine"));
         let one = platform(&mine, &pod("gauntlet/simulator-shop:dev"));
         let error = Needed::of(&fixtures, std::slice::from_ref(&one)).expect_err("no service files").to_string();
         assert!(error.contains("gauntlet/simulator-shop:dev") && error.contains("services"), "{error}");
@@ -138,6 +141,16 @@ data: {image: "gauntlet/kafka:3.9.1"}
         assert_eq!(Needed::of(&fixtures, std::slice::from_ref(&one)).expect("reads").services["shop"], fixtures.join("platforms/shop/services"));
         std::fs::create_dir_all(mine.join("services")).expect("folder");
         assert_eq!(Needed::of(&fixtures, &[one]).expect("reads").services["shop"], mine.join("services"));
+    }
+
+    #[test]
+    fn a_linked_folder_of_services_is_the_folder_itself() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let one = platform(&folder.path().join("broken"), &pod("gauntlet/simulator-shop:dev"));
+        std::fs::create_dir(folder.path().join("services")).expect("folder");
+        std::os::unix::fs::symlink(folder.path().join("services"), folder.path().join("broken/services")).expect("link");
+        let needed = Needed::of(folder.path(), &[one]).expect("reads");
+        assert!(!needed.services["shop"].is_symlink() && needed.services["shop"].is_dir());
     }
 
     #[test]
