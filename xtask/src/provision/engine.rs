@@ -66,11 +66,14 @@ async fn start(ctx: &Context, facts: &Facts, parts: &Parts, step: &Step) -> Resu
     Ok(())
 }
 
+/// Closes whatever we inherited. dockerd would hold it as long as it runs: the lock of a `flock` that we were started by.
+const CLOSE_INHERITED: &str = r#"for fd in /proc/$$/fd/*; do n=${fd##*/}; if [ "$n" -gt 2 ]; then exec {n}>&-; fi; done; exec setsid "$@""#;
+
 /// Starts dockerd so that it outlives us: its own session, output to the step's log.
 fn spawn_dockerd(facts: &Facts, wrapper: Option<&Path>, step: &Step) -> Result<()> {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(step.log()).context("failed to open dockerd's log")?;
-    let mut command = std::process::Command::new("setsid");
-    command.arg("dockerd");
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", CLOSE_INHERITED, "bash", "dockerd"]);
     if facts.cgroup_version == 1 && !facts.systemd {
         command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
     }
@@ -124,5 +127,17 @@ mod tests {
         std::fs::write(&path, std::process::id().to_string()).expect("write");
         remove_stale_pid_file(&path);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_the_caller_held_open_is_not_handed_on() {
+        let open = |script: &str| {
+            let caller = r#"exec 9>/dev/null 200>/dev/null; exec bash -c "$0" bash ls /proc/self/fd"#;
+            let output = std::process::Command::new("bash").args(["-c", caller, script]).output().expect("bash starts");
+            String::from_utf8(output.stdout).expect("UTF-8").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(open(r#"exec "$@""#).contains(&"200".to_owned()), "the test itself hands something on");
+        // 3 is the folder that ls reads.
+        assert_eq!(open(CLOSE_INHERITED), ["0", "1", "2", "3"]);
     }
 }
