@@ -264,6 +264,7 @@ pub(crate) mod sample {
             stores: vec![],
             alerts: vec![],
             profiles: vec![],
+            script: None,
         }
     }
 

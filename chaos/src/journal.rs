@@ -83,6 +83,17 @@ pub enum Recovery {
         /// The file.
         path: String,
     },
+    /// A script takes back what another one did.
+    RunScript {
+        /// The platform's namespace.
+        namespace: String,
+        /// The pod.
+        pod: String,
+        /// Its container.
+        container: String,
+        /// For `sh`. Harmless when there is nothing to take back.
+        script: String,
+    },
     /// The machines of a zone run again: all are started before any is waited for.
     StartNodes {
         /// The nodes.

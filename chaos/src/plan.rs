@@ -151,6 +151,7 @@ async fn list_view(client: &Client, namespace: &str) -> Result<ClusterView, Chao
 mod tests {
     use super::*;
     use crate::cluster_view::sample::{self, SERVICE, STORE, cluster};
+    use gauntlet_fixtures::platform::Script;
 
     fn spec(fault: &str) -> Spec {
         Spec {
@@ -183,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_fault_names_the_known_ones() {
         let error = plan(None, &platform(vec![spec("unplug")]), 1).await.expect_err("unknown");
-        assert!(error.to_string().contains("delete-pod, dns-outage, drain-node, fill-volume, scale-to-zero, stop-node, zone-outage"), "{error}");
+        assert!(error.to_string().contains("delete-pod, dns-outage, drain-node, fill-volume, run-script, scale-to-zero, stop-node, zone-outage"), "{error}");
     }
 
     /// The sample cluster over three zones.
@@ -198,9 +199,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_plan_for_every_experiment() {
+        let script = Script { apply: "a".into(), proof: "p".into(), undo: "u".into() };
         for fault in registry::faults() {
+            let spec = Spec { script: Some(script.clone()), ..spec(fault) };
             for seed in 0..20 {
-                let drawn = || plan_one(&zoned(), &spec(fault), seed).expect("plan");
+                let drawn = || plan_one(&zoned(), &spec, seed).expect("plan");
                 assert_eq!(drawn(), drawn());
                 assert_eq!(drawn().blast_radius.namespace, "shop");
             }

@@ -7,6 +7,7 @@ use crate::error::ChaosError;
 use crate::experiments::dns_outage::put_back;
 use crate::experiments::drain_node::cordon;
 use crate::experiments::fill_volume;
+use crate::experiments::run_script;
 use crate::experiments::scale_to_zero::scale;
 use crate::journal::{FaultRecord, FaultState, Journal, Recovery};
 use crate::node_control::{NodeControl, NodeControlError};
@@ -145,6 +146,11 @@ async fn act(client: Option<&Client>, nodes: &dyn NodeControl, recovery: &Recove
                 return Ok(Outcome::Stands(format!("{path} is still in pod {pod}")));
             }
             Ok(whole(client, namespace, &[], within).await.after(&format!("{path} is gone from pod {pod}; ")))
+        }
+        Recovery::RunScript { namespace, pod, container, script } => {
+            let Some(client) = client else { return Ok(Outcome::Stands("no cluster to run a script in".into())) };
+            let seen = patiently(within, || run_script::run(client, namespace, pod, container, script)).await?;
+            Ok(whole(client, namespace, &[], within).await.after(&format!("{seen}; ")))
         }
         Recovery::Scale { namespace, workload, replicas } => {
             let Some(client) = client else { return Ok(Outcome::Stands("no cluster to scale in".into())) };

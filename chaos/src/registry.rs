@@ -1,7 +1,7 @@
 //! The table of experiments: every file in `experiments/` has a row, and its doc comment is its manual page.
 
 use crate::experiment::Experiment;
-use crate::experiments::{delete_pod, dns_outage, drain_node, fill_volume, scale_to_zero, stop_node, zone_outage};
+use crate::experiments::{delete_pod, dns_outage, drain_node, fill_volume, run_script, scale_to_zero, stop_node, zone_outage};
 
 /// One row.
 pub struct Entry {
@@ -39,6 +39,12 @@ pub const EXPERIMENTS: &[Entry] = &[
         file: "fill_volume",
         source: include_str!("experiments/fill_volume.rs"),
         experiment: &fill_volume::FillVolume,
+    },
+    Entry {
+        fault: "run-script",
+        file: "run_script",
+        source: include_str!("experiments/run_script.rs"),
+        experiment: &run_script::RunScript,
     },
     Entry {
         fault: "scale-to-zero",
