@@ -94,16 +94,13 @@ pub async fn provision_standing(ctx: &Context, facts: &Facts, needed: &Needed) -
 /// Makes programs, jars and images, each unless it stands. True when an image was built.
 async fn make(ctx: &Context, facts: &Facts, parts: &Parts, wanted: &Wanted<'_>, needed: &Needed) -> Result<bool> {
     // Debian packages, Go modules and jars come from different places and load different resources: side by side.
-    let (packages, programs, own, jars) = tokio::join!(
+    // The first that fails ends all: nobody should wait twenty minutes for a message. What is built stays.
+    let (mut built, (), (), ()) = tokio::try_join!(
         build_from_packages(ctx, facts, parts, wanted),
         build_programs(ctx, parts, wanted),
         build_own_programs(ctx, facts, wanted),
         fetch_jars(ctx, parts, wanted)
-    );
-    programs?;
-    own?;
-    jars?;
-    let mut built = packages?;
+    )?;
     for image in wanted.images.iter().filter(|image| wanted.holds_programs(image)) {
         built |= images::build(ctx, parts, image).await?;
     }
