@@ -25,6 +25,14 @@ use tokio::process::Command;
 pub const NAME: &str = "gauntlet";
 const NODES: usize = 4;
 
+const NOT_OUR_RUNTIME: &str = "; its Docker was started by somebody else, and asks for a capability that this machine does not grant: stop that dockerd, \
+    and run the command again, which starts one that does not";
+
+/// True when the nodes failed for the want of the wrapper that our own dockerd has.
+fn lacks_our_runtime(error: &str) -> bool {
+    error.contains("unable to apply caps")
+}
+
 /// Where the cluster's own kubeconfig is kept.
 fn kubeconfig(cache: &Cache) -> PathBuf {
     cache.cluster(NAME).join("kubeconfig")
@@ -166,7 +174,8 @@ impl KindProvider {
         command.arg(&config).arg("--kubeconfig").arg(self.kubeconfig());
         if let Err(error) = run_logged(&mut command, step.log()).await {
             self.remove_nodes().await?;
-            return Err(error).context("kind could not create the cluster");
+            let hint = if lacks_our_runtime(&error.to_string()) { NOT_OUR_RUNTIME } else { "" };
+            return Err(error).context(format!("kind could not create the cluster{hint}"));
         }
         let state = State { key: key.to_owned(), http_port, https_port, ..State::default() };
         state.save(&folder)?;
@@ -220,5 +229,17 @@ impl Provider for KindProvider {
 
     fn take_down(&self) -> BoxFuture<'_, Result<Vec<String>>> {
         Box::pin(self.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_docker_without_our_runtime_is_told_from_other_failures() {
+        let seen = "OCI runtime create failed: runc create failed: unable to start container process: unable to apply caps: operation not permitted: unknown";
+        assert!(lacks_our_runtime(seen));
+        assert!(!lacks_our_runtime("failed to init node with kubeadm"));
     }
 }
