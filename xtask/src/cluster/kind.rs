@@ -88,10 +88,19 @@ impl KindProvider {
         let add_ons = async {
             if state.complete { Ok(()) } else { addons::install(&client, &self.ctx, provisioned.node_image.own, NODES, &step).await }
         };
-        // An add-on that is not baked into the node image is among what is loaded: it then waits for it, and retries.
-        let (loaded, installed) = tokio::join!(load_images::load(NAME, &provisioned.loaded, &state.loaded, &self.ctx.cache, &step), add_ons);
-        installed?;
-        state.loaded.extend(loaded?);
+        let load = load_images::load(NAME, &provisioned.loaded, &state.loaded, &self.ctx.cache, &step);
+        let loaded = if provisioned.node_image.own {
+            // All that the add-ons run is baked into our node: loading beside them would only make them wait.
+            add_ons.await?;
+            step.says("every add-on serves");
+            load.await?
+        } else {
+            // An add-on that is not baked in is among what is loaded: it waits for it, and retries.
+            let (loaded, installed) = tokio::join!(load, add_ons);
+            installed?;
+            loaded?
+        };
+        state.loaded.extend(loaded);
         state.complete = true;
         state.save(&self.folder())?;
         let info = self.info(&client, &provisioned, &state).await?;
