@@ -191,7 +191,7 @@ pub async fn from_command_line(args: &DeployArgs, ctx: &crate::provision::contex
         folder: chosen.folder.clone(),
         render: &render,
         recorder: ctx.recorder.clone(),
-        configurations: Some(ctx.cache.root().join("configurations").join(&chosen.platform.name)),
+        configurations: Some(configuration::folder(ctx.cache.root(), &chosen.platform.name)),
         stop: crate::pipeline::interrupt::token()?,
     };
     run(args, context).await

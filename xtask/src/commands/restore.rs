@@ -77,13 +77,7 @@ async fn into_copies(args: &RestoreArgs, target: &OwnCluster, chosen: &[Chosen<'
     restore::fresh_namespace(target.home(), namespace).await?;
     let mut bad = false;
     for one in chosen {
-        match restore::into_copy(target.home(), one, namespace).await {
-            Ok(restoration) => bad |= !tell(&restoration, Meanwhile::Still),
-            Err(error) => {
-                bad = true;
-                eprintln!("error: failed to restore {}: {error:#}", one.store.name);
-            }
-        }
+        bad |= !ended(one, restore::into_copy(target.home(), one, namespace).await, Meanwhile::Still);
     }
     println!("namespace {namespace} stays until somebody deletes it");
     Ok(u8::from(bad))
@@ -115,18 +109,23 @@ async fn into_live(args: &RestoreArgs, ctx: &Context, target: &OwnCluster, chose
     }
     let mut bad = false;
     for one in chosen {
-        match restore::into_live(home, one).await {
-            Ok(restoration) => bad |= !tell(&restoration, Meanwhile::Written),
-            Err(error) => {
-                bad = true;
-                eprintln!("error: failed to restore {}: {error:#}", one.store.name);
-            }
-        }
+        bad |= !ended(one, restore::into_live(home, one).await, Meanwhile::Written);
     }
     if bad && before.exists() {
         eprintln!("what was there before: cargo xtask restore --platform {} --from {} --overwrite-live-data", args.platform.platform, before.display());
     }
     Ok(u8::from(bad))
+}
+
+/// Prints how the restore of a store ended. True: as [`tell`]. One that fails does not keep the others from theirs.
+fn ended(one: &Chosen<'_>, restored: Result<Restoration>, meanwhile: Meanwhile) -> bool {
+    match restored {
+        Ok(restoration) => tell(&restoration, meanwhile),
+        Err(error) => {
+            eprintln!("error: failed to restore {}: {error:#}", one.store.name);
+            false
+        }
+    }
 }
 
 /// Prints what came of a store. True: it was restored, and holds what was backed up.

@@ -1,7 +1,8 @@
 //! `cargo xtask rollback`: the guides' rollback procedures.
 
 use super::target::{OwnCluster, PlatformArg};
-use crate::procedures::{configuration, revisions};
+use crate::procedures::configuration;
+use crate::procedures::revisions::{self, Revision};
 use crate::provision::context::Context;
 use anyhow::{Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -59,16 +60,19 @@ pub async fn run(args: &RollbackArgs, ctx: &Context) -> Result<u8> {
     let target = OwnCluster::open(&args.platform, ctx, !args.dry_run).await?;
     match &args.what {
         What::History { deployment } => history(&target, deployment.as_deref()).await,
-        What::One { deployment, revision } => back(&target, vec![(deployment.clone(), *revision)], args.dry_run).await,
+        What::One { deployment, revision } => {
+            let former = revisions::former(&target.client, target.namespace(), deployment, *revision).await?;
+            back(&target, vec![(deployment.clone(), former)], args.dry_run).await
+        }
         What::All => {
-            let with_former: Vec<_> = revisions::with_former(&target.client, target.namespace()).await?.into_iter().map(|(name, _)| (name, None)).collect();
+            let with_former = revisions::with_former(&target.client, target.namespace()).await?;
             if with_former.is_empty() {
                 bail!("no Deployment of {} has a former revision", target.namespace());
             }
             back(&target, with_former, args.dry_run).await
         }
         What::Release => {
-            let folder = ctx.cache.root().join("configurations").join(&target.loaded.platform.name);
+            let folder = configuration::folder(ctx.cache.root(), &target.loaded.platform.name);
             let file = configuration::newest(&folder)?;
             println!("as saved in {}", file.display());
             restore(&target, &file, args.dry_run, ctx).await
@@ -113,14 +117,9 @@ async fn history(target: &OwnCluster, only: Option<&str>) -> Result<u8> {
     Ok(0)
 }
 
-async fn back(target: &OwnCluster, wanted: Vec<(String, Option<i64>)>, dry_run: bool) -> Result<u8> {
-    // Everything is looked up before anything is changed.
-    let mut found = Vec::new();
-    for (name, number) in &wanted {
-        let history = revisions::history(&target.client, target.namespace(), name).await?;
-        found.push((name, revisions::target(&history, *number)?.clone()));
-    }
-    for (name, revision) in &found {
+/// Everything is looked up by now: nothing is changed before all is known.
+async fn back(target: &OwnCluster, former: Vec<(String, Revision)>, dry_run: bool) -> Result<u8> {
+    for (name, revision) in &former {
         println!("{name}: back to revision {} ({})", revision.number, revision.images.join(", "));
         if !dry_run {
             revisions::set_template(&target.client, target.namespace(), name, revision.template.clone()).await?;
@@ -129,6 +128,6 @@ async fn back(target: &OwnCluster, wanted: Vec<(String, Option<i64>)>, dry_run: 
     if dry_run {
         return Ok(0);
     }
-    let names: Vec<String> = wanted.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = former.into_iter().map(|(name, _)| name).collect();
     target.rolled_out(&names).await
 }

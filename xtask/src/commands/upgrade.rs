@@ -48,7 +48,7 @@ pub async fn run(args: &UpgradeArgs, ctx: &Context) -> Result<u8> {
     if args.dry_run {
         return Ok(0);
     }
-    let folder = ctx.cache.root().join("configurations").join(&target.loaded.platform.name);
+    let folder = configuration::folder(ctx.cache.root(), &target.loaded.platform.name);
     let saved = configuration::save(&target.client, target.namespace(), &folder).await?;
     println!("the configuration from before is in {}", saved.display());
     let stop = interrupt::token()?;

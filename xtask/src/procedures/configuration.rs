@@ -79,6 +79,11 @@ pub async fn read(client: &Client, namespace: &str) -> Result<Vec<Value>> {
     Ok(objects)
 }
 
+/// Where a platform's saved configurations are kept in the suite's cache.
+pub fn folder(cache: &Path, platform: &str) -> PathBuf {
+    cache.join("configurations").join(platform)
+}
+
 /// Saves the configuration of a namespace to `folder/<namespace>-<time>.json`, readable by its owner only: it holds
 /// Secrets. Gives the file.
 ///

@@ -77,15 +77,13 @@ pub async fn set_template(client: &Client, namespace: &str, name: &str, template
     Ok(changed.metadata.generation.unwrap_or_default())
 }
 
-/// `kubectl rollout undo`: back to an earlier revision. Gives its number.
+/// The revision that a Deployment goes back to: see [`target`].
 ///
 /// # Errors
-/// When there is no such revision, or the Deployment cannot be changed.
-pub async fn undo(client: &Client, namespace: &str, name: &str, number: Option<i64>) -> Result<i64> {
+/// When there is none.
+pub async fn former(client: &Client, namespace: &str, name: &str, number: Option<i64>) -> Result<Revision> {
     let history = history(client, namespace, name).await?;
-    let target = target(&history, number).with_context(|| format!("failed to roll Deployment {name} back"))?;
-    set_template(client, namespace, name, target.template.clone()).await?;
-    Ok(target.number)
+    target(&history, number).cloned().with_context(|| format!("failed to roll Deployment {name} back"))
 }
 
 /// Every Deployment of a namespace that has a former revision, with that revision: what `rollback-all` goes back to.
@@ -96,9 +94,9 @@ pub async fn with_former(client: &Client, namespace: &str) -> Result<Vec<(String
     let all = Api::<Deployment>::namespaced(client.clone(), namespace).list(&ListParams::default()).await.context("failed to list Deployments")?;
     let mut found = Vec::new();
     for name in all.items.iter().map(kube::ResourceExt::name_any) {
-        let mut history = history(client, namespace, &name).await?;
-        if history.len() > 1 {
-            found.push((name, history.swap_remove(history.len() - 2)));
+        let history = history(client, namespace, &name).await?;
+        if let Ok(former) = target(&history, None) {
+            found.push((name, former.clone()));
         }
     }
     Ok(found)

@@ -206,17 +206,18 @@ async fn out_and_back(trial: &Trial<'_>, changed: &[String], all: bool) -> Resul
         revisions::set_template(trial.client, namespace, name, new_version(template, "rollback")).await?;
     }
     let rolled_out = wait_for(trial, changed).await?;
-    let mut undone = Vec::new();
+    let mut former = Vec::new();
     if all {
-        for (name, former) in revisions::with_former(trial.client, namespace).await? {
-            revisions::set_template(trial.client, namespace, &name, former.template).await?;
-            undone.push(name);
-        }
+        former = revisions::with_former(trial.client, namespace).await?;
     } else {
         for name in changed {
-            revisions::undo(trial.client, namespace, name, None).await?;
-            undone.push(name.clone());
+            former.push((name.clone(), revisions::former(trial.client, namespace, name, None).await?));
         }
+    }
+    let mut undone = Vec::new();
+    for (name, former) in former {
+        revisions::set_template(trial.client, namespace, &name, former.template).await?;
+        undone.push(name);
     }
     let back = wait_for(trial, &undone).await?;
     let seen = seen(probes);

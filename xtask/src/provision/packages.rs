@@ -1,6 +1,6 @@
 //! Debian packages on the host.
 
-use super::context::Context;
+use super::context::{Context, Step};
 use super::process::{ProcessError, run_logged};
 use anyhow::{Context as _, Result};
 use std::fs::File;
@@ -20,25 +20,28 @@ pub async fn install(ctx: &Context, packages: &[&str]) -> Result<()> {
     let step = ctx.step("system packages");
     step.says(format!("apt-get install {}", packages.join(" ")));
     let _turn = turn(ctx.cache.root()).await.context("failed to wait for another step's apt-get")?;
-    let mut install = vec!["install", "-y", "--no-install-recommends"];
-    install.extend(packages);
     let deadline = Instant::now() + OTHERS_MAY_TAKE;
-    for (args, failure) in [(vec!["update"], "failed to read the package lists".to_owned()), (install, format!("failed to install {}", packages.join(", ")))] {
-        loop {
-            let mut apt = Command::new("apt-get");
-            apt.args(["-q", "-o", "DPkg::Lock::Timeout=120"]).args(&args).env("DEBIAN_FRONTEND", "noninteractive");
-            match run_logged(&mut apt, step.log()).await {
-                // Only the lock of dpkg can be waited for by apt-get itself, not the one of the lists.
-                Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                    step.says("waiting for another apt-get of this machine");
-                    tokio::time::sleep(Duration::from_secs(3)).await;
-                }
-                done => break done.context(failure)?,
-            }
-        }
-    }
+    apt(&["update"], deadline, &step).await.context("failed to read the package lists")?;
+    let args = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    apt(&args, deadline, &step).await.with_context(|| format!("failed to install {}", packages.join(", ")))?;
     step.done(format!("installed {}", packages.join(", ")));
     Ok(())
+}
+
+/// Runs apt-get, again and again while another one of this machine is at work.
+async fn apt(args: &[&str], deadline: Instant, step: &Step) -> Result<(), ProcessError> {
+    loop {
+        let mut command = Command::new("apt-get");
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=120"]).args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        match run_logged(&mut command, step.log()).await {
+            // Only the lock of dpkg can be waited for by apt-get itself, not the one of the lists.
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                step.says("waiting for another apt-get of this machine");
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Waits until no other step installs; until the file is dropped none does.

@@ -4,6 +4,7 @@ use crate::cluster::Cluster;
 use crate::deploy::certificates::CertificateAuthority;
 use crate::deploy::stage::{self, DeployStage};
 use crate::pipeline::Session;
+use crate::procedures::configuration;
 use crate::procedures::helm::Helm;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_reports::recorder::Recorder;
@@ -35,7 +36,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
         stop: session.stop.clone(),
         rollout_timeout: Duration::from_secs(180),
         metrics_timeout: Duration::from_secs(60),
-        configurations: session.ctx.cache.root().join("configurations").join(&chosen.platform.name),
+        configurations: configuration::folder(session.ctx.cache.root(), &chosen.platform.name),
         helm: Helm::find(&session.ctx, &cluster.kubeconfig, &chosen.folder),
         locate: Some(std::sync::Arc::new(move |o| places.get(&(o.kind.clone(), o.name.clone())).cloned())),
     })
