@@ -4,7 +4,7 @@ use super::config::{Fill, render, tuned};
 use super::nodes::{CLUSTER_LABEL, KindNodes, containers};
 use super::published::{free_ports, loopback};
 use super::state::State;
-use super::{BringUp, Cluster, Provider, addons, cleaning, health, load_images};
+use super::{BringUp, Cluster, Provider, addons, addresses, cleaning, health, load_images};
 use crate::machine::Facts;
 use crate::provision::cache::{Cache, KeyBuilder};
 use crate::provision::context::{Context, Step};
@@ -133,7 +133,6 @@ impl KindProvider {
     async fn warm(&self, key: &str, how: BringUp, step: &Step) -> Option<State> {
         let state = State::load(&self.folder()).filter(|s| !how.fresh && s.key == key && s.complete)?;
         let nodes = containers(NAME).await?;
-        // After the engine was stopped, addresses may have changed hands: a new cluster is quicker than trusting them.
         if nodes.len() != NODES || !nodes.iter().any(|n| n.running) {
             return None;
         }
@@ -145,6 +144,7 @@ impl KindProvider {
         let checked = async {
             let client = client(&self.ctx.cache).await?;
             health::nodes_ready(&client, NODES, limit).await?;
+            addresses::check(&client, &nodes).await?;
             health::wait_aggregated(&client, "/apis/metrics.k8s.io/v1beta1/nodes", NODES, limit).await?;
             let removed = cleaning::clean(&client, Duration::from_secs(90)).await?;
             anyhow::Ok(removed)

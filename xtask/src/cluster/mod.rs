@@ -1,6 +1,7 @@
 //! Where a platform runs: a kind cluster of our own, or a cluster that the user named twice.
 
 pub mod addons;
+mod addresses;
 pub mod cleaning;
 pub mod config;
 pub mod existing;
