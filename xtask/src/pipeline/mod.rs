@@ -48,7 +48,8 @@ pub async fn run(options: Options) -> Result<u8> {
         return dry_run::print(&options, &chosen).await;
     }
     let cache = Cache::locate()?;
-    let _lock = RunLock::take(cache.root(), &options.run_id)?;
+    // What needs no cluster disturbs nobody.
+    let _lock = options.needs_cluster().then(|| RunLock::take(cache.root(), &options.run_id)).transpose()?;
     let out = options.out(&repo)?;
     std::fs::create_dir_all(&out).with_context(|| format!("failed to make the report's folder {}", out.display()))?;
     let stop = interrupt::token()?;
