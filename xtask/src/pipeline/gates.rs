@@ -1,7 +1,8 @@
 //! What keeps platforms that share a cluster from judging each other's doings.
 //!
 //! Platforms are verified side by side: most of a run is waiting. Two things must not overlap. Stages that measure speed
-//! (load, soak) have the machine's processors one at a time; who finds them taken does another of its stages first. A fault
+//! (load, soak) have the machine's processors one at a time, and so has a platform that comes up: its pods take all of them
+//! for a while. Who finds them taken does another of its stages first. A fault
 //! that takes a node takes it from every platform: such faults come last, one after the other, when no platform has another
 //! stage left.
 
@@ -9,8 +10,9 @@ use gauntlet_reports::run::StageName;
 use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore, SemaphorePermit};
 
-/// Platforms that are verified side by side.
-pub const LANES: usize = 5;
+/// Platforms that are verified side by side: with five at once two cores did nothing else than start pods, and nobody got
+/// ready in time.
+pub const LANES: usize = 3;
 
 /// The gates of one run. Waiting is in the order of asking: nobody starves.
 #[derive(Debug)]
@@ -33,6 +35,11 @@ impl Gates {
     /// A lane for one platform; None only when the run ends.
     pub async fn lane(&self) -> Option<SemaphorePermit<'_>> {
         self.lanes.acquire().await.ok()
+    }
+
+    /// The right to bring a platform up; None only when the run ends.
+    pub async fn deploy(&self) -> Option<SemaphorePermit<'_>> {
+        self.speed.acquire().await.ok()
     }
 
     /// Held by a platform while it is judged and all nodes are there.

@@ -170,7 +170,9 @@ impl Session {
     /// The stages of a platform that need the cluster, each in its turn; faults of nodes come after all else.
     async fn on_cluster(&self, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates) -> Vec<StageReport> {
         let all_nodes = gates.all_nodes().await;
+        let turn = gates.deploy().await;
         let deploy = stages::run(self, chosen, cluster, StageName::Deploy).await;
+        drop(turn);
         let blocked = match deploy.verdict {
             Verdict::Fail => Some("the platform was not deployed as declared".to_owned()),
             Verdict::Inconclusive => Some(format!("the deployment could not be judged: {}", deploy.reason)),
