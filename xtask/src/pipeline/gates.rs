@@ -1,18 +1,19 @@
 //! What keeps platforms that share a cluster from judging each other's doings.
 //!
-//! Platforms are verified side by side: most of a run is waiting. Two things must not overlap. Stages that measure speed
-//! (load, soak) have the machine's processors one at a time, and so has a platform that comes up: its pods take all of them
-//! for a while. Who finds them taken does another of its stages first. A fault
-//! that takes a node takes it from every platform: such faults come last, one after the other, when no platform has another
-//! stage left.
+//! Platforms are verified side by side, as many as the machine has processors for. Two things must not overlap. Stages that
+//! measure speed (load, soak) have the machine to themselves, one at a time, and so has a platform that comes up: its pods
+//! take all processors for a while. Who finds them taken does another of its stages first. A fault that takes a node takes
+//! it from every platform: such faults come last, one after the other, when no platform has another stage left.
 
 use gauntlet_reports::run::StageName;
 use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore, SemaphorePermit};
 
-/// Platforms that are verified side by side: with five at once two cores did nothing else than start pods, and nobody got
-/// ready in time.
-pub const LANES: usize = 3;
+/// Platforms that are verified side by side on so many processors. On two, one at a time: beside three others the pods of a
+/// platform that came up made the answers of those under a fault four times slower, and good platforms failed.
+pub fn lanes(processors: usize) -> usize {
+    (processors / 2).clamp(1, 5)
+}
 
 /// The gates of one run. Waiting is in the order of asking: nobody starves.
 #[derive(Debug)]
@@ -23,8 +24,9 @@ pub struct Gates {
 }
 
 impl Default for Gates {
+    /// For this machine.
     fn default() -> Self {
-        Gates { lanes: Semaphore::new(LANES), speed: Semaphore::new(1), nodes: Arc::default() }
+        Gates::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
     }
 }
 
@@ -32,6 +34,11 @@ impl Default for Gates {
 pub type Turn<'a> = (StageName, Option<SemaphorePermit<'a>>);
 
 impl Gates {
+    /// For a machine with so many processors.
+    pub fn new(processors: usize) -> Self {
+        Gates { lanes: Semaphore::new(lanes(processors)), speed: Semaphore::new(1), nodes: Arc::default() }
+    }
+
     /// A lane for one platform; None only when the run ends.
     pub async fn lane(&self) -> Option<SemaphorePermit<'_>> {
         self.lanes.acquire().await.ok()
@@ -138,6 +145,11 @@ mod tests {
         assert_eq!((first, second, left), (Chaos, Load, vec![Drill]));
         // Nobody measures speed beside it.
         assert!(permit.is_some() && gates.speed.try_acquire().is_err());
+    }
+
+    #[test]
+    fn there_are_lanes_for_the_processors() {
+        assert_eq!([1, 2, 4, 8, 64].map(lanes), [1, 1, 2, 4, 5]);
     }
 
     #[test]
