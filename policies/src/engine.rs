@@ -17,8 +17,8 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
     let index = Index::new(objects);
     let mut findings = Vec::new();
     for rule in registry::RULES {
-        let Some(setting) = set.rules.get(rule.id) else { continue };
-        let mut context = Context { index: &index, rule, parameters: &setting.parameters, hits: Vec::new() };
+        let Some(setting) = set.setting(rule) else { continue };
+        let mut context = Context { index: &index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
         (rule.check)(&mut context);
         findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit)));
     }

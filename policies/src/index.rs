@@ -12,6 +12,7 @@ pub struct Index<'a> {
     by_kind: HashMap<&'a str, Vec<&'a Object>>,
     by_name: HashMap<(&'a str, &'a str, &'a str), &'a Object>,
     workloads: Vec<Workload<'a>>,
+    pod_templates: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Position of a workload by its object's address, which is stable while the index lives.
     by_object: HashMap<*const Object, usize>,
@@ -29,6 +30,7 @@ impl<'a> Index<'a> {
             by_kind: HashMap::new(),
             by_name: HashMap::new(),
             workloads: objects.iter().filter_map(Workload::of).collect(),
+            pod_templates: objects.iter().filter_map(Workload::of_pod_template).collect(),
             by_namespace: HashMap::new(),
             by_object: HashMap::new(),
             by_label: HashMap::new(),
@@ -76,6 +78,11 @@ impl<'a> Index<'a> {
     /// Every workload.
     pub fn workloads(&self) -> &[Workload<'a>] {
         &self.workloads
+    }
+
+    /// Everything that describes a pod: workloads, and PodTemplates, from which others make pods.
+    pub fn pods(&self) -> impl Iterator<Item = &Workload<'a>> {
+        self.workloads.iter().chain(&self.pod_templates)
     }
 
     /// The workload that an object is.

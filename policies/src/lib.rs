@@ -7,13 +7,16 @@
 
 mod engine;
 pub mod index;
+pub mod kubernetes;
 pub mod registry;
 pub mod rule;
 mod rules;
+mod seccomp;
 pub mod selector;
 pub mod set;
 mod waiver;
 pub mod workload;
 
 pub use engine::check;
+pub use kubernetes::Kubernetes;
 pub use set::{PolicySet, PolicySetError};

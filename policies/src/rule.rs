@@ -1,6 +1,7 @@
 //! What a rule is, and what it is given.
 
 use crate::index::Index;
+use crate::kubernetes::Kubernetes;
 use gauntlet_fixtures::manifest::{Field, Object, Source};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,8 @@ impl Rule {
 pub struct Context<'i, 'a> {
     /// All objects.
     pub index: &'i Index<'a>,
+    /// The Kubernetes that they are for.
+    pub kubernetes: Kubernetes,
     pub(crate) rule: &'static Rule,
     pub(crate) parameters: &'i Map<String, Value>,
     pub(crate) hits: Vec<Hit<'a>>,

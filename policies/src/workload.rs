@@ -1,5 +1,6 @@
 //! Everything that makes pods, seen through its pod template.
 
+use crate::kubernetes::Kubernetes;
 use crate::selector::{Labels, labels_of};
 use gauntlet_fixtures::manifest::{Field, Object};
 
@@ -38,6 +39,8 @@ pub enum Role {
     Init,
     /// An init container with `restartPolicy: Always`: runs beside the others.
     Sidecar,
+    /// Was put into a running pod to look into it: `kubectl debug`.
+    Ephemeral,
 }
 
 impl<'a> Workload<'a> {
@@ -52,6 +55,16 @@ impl<'a> Workload<'a> {
             ("batch", "CronJob") => root.at("spec.jobTemplate.spec.template")?,
             _ => return None,
         };
+        Self::from_template(object, template)
+    }
+
+    /// The pods that a PodTemplate describes: it makes none itself.
+    pub(crate) fn of_pod_template(object: &'a Object) -> Option<Self> {
+        let is_template = object.group().is_empty() && object.kind == "PodTemplate";
+        Self::from_template(object, Field::root(&object.root).get("template").filter(|_| is_template)?)
+    }
+
+    fn from_template(object: &'a Object, template: Field<'a>) -> Option<Self> {
         let pod = template.get("spec")?;
         let namespace = object.namespace.as_deref().unwrap_or("default");
         Some(Self { object, namespace, labels: labels_of(&template), template, pod })
@@ -84,6 +97,33 @@ impl<'a> Workload<'a> {
         list("containers", |_| Role::Main).chain(list("initContainers", init)).collect()
     }
 
+    /// All containers and the ephemeral ones: for rules about what a container may do, whenever it runs.
+    pub fn every_container(&self) -> Vec<Container<'a>> {
+        let mut containers = self.containers();
+        let ephemeral = self.pod.items_at("ephemeralContainers").into_iter();
+        containers.extend(ephemeral.map(|field| Container {
+            name: field.str_at("name").unwrap_or_default(),
+            role: Role::Ephemeral,
+            field,
+        }));
+        containers
+    }
+
+    /// Every security context that is written down, with whose it is: the pod's first.
+    pub fn security_contexts(&self) -> Vec<(String, Field<'a>)> {
+        let own = self.pod.get("securityContext").map(|context| ("the pod".to_owned(), context));
+        let of = |container: Container<'a>| {
+            let context = container.field.get("securityContext")?;
+            Some((format!("container {}", container.name), context))
+        };
+        own.into_iter().chain(self.every_container().into_iter().filter_map(of)).collect()
+    }
+
+    /// The annotations of its pods.
+    pub fn annotations(&self) -> Vec<(&'a str, Field<'a>)> {
+        self.template.at("metadata.annotations").map(|annotations| annotations.entries()).unwrap_or_default()
+    }
+
     /// The containers that run as long as the pod.
     pub fn running_containers(&self) -> Vec<Container<'a>> {
         self.containers().into_iter().filter(|container| container.role != Role::Init).collect()
@@ -98,6 +138,16 @@ impl<'a> Workload<'a> {
     /// True: Windows pods, which have no Linux security context.
     pub fn is_windows(&self) -> bool {
         self.pod.str_at("os.name") == Some("windows")
+    }
+
+    /// True: Windows pods, of a Kubernetes whose Pod Security Standards know them (1.25).
+    pub fn is_exempt_as_windows(&self, kubernetes: Kubernetes) -> bool {
+        kubernetes.is_at_least(25) && self.is_windows()
+    }
+
+    /// True: its root is nobody on the node (`hostUsers: false`), and the Pod Security Standards count it (1.35).
+    pub fn is_relaxed_by_user_namespace(&self, kubernetes: Kubernetes) -> bool {
+        kubernetes.is_at_least(35) && self.pod.bool_at("hostUsers") == Some(false)
     }
 }
 

@@ -96,6 +96,7 @@ fn a_waiver_without_use_is_a_finding() {
 #[case("name: x\nrules: {privileged: {severity: fatal}}\n", "s.yaml:2:32: severity: unknown variant `fatal`")]
 #[case("name: x\nrules: {privileged: {severity: error, parameters: {x: 1}}}\n", "privileged has no parameter `x`; it has: none")]
 #[case("name: x\nrules: {min-replicas: {severity: error, parameters: {minimum: two}}}\n", "must be like 2, not \"two\"")]
+#[case("name: x\nrules: {privileged: {severity: error, since: '1.19'}}\n", "s.yaml:2:9: read the Kubernetes version \"1.19\"")]
 #[case("name: x\nrules: {SEC001: {severity: error}, privileged: {severity: error}}\n", "SEC001 stands here twice")]
 fn a_bad_set_is_refused_with_its_place(#[case] text: &str, #[case] expected: &str) {
     let error = PolicySet::parse(text, "s.yaml").expect_err("must be refused").to_string();
@@ -112,6 +113,15 @@ fn parameters_reach_their_rule() {
     assert_eq!(check(&objects(&text), &set(2), &[], TODAY), vec![]);
     let findings = check(&objects(&text), &set(3), &[], TODAY);
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Warning));
+}
+
+#[test]
+fn a_rule_is_asked_for_the_versions_that_its_set_says() {
+    let text = "name: x\nrules: {privileged: {severity: error, since: '1.22', until: '1.30'}}\n";
+    for (version, expected) in [("1.21", 0), ("1.22", 1), ("1.30", 1), ("1.31", 0)] {
+        let set = PolicySet::parse(text, "s.yaml").expect("good").for_kubernetes(version.parse().expect("a version"));
+        assert_eq!(check(&objects(WEB), &set, &[], TODAY).len(), expected, "{version}");
+    }
 }
 
 #[test]
