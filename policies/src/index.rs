@@ -70,6 +70,11 @@ impl<'a> Index<'a> {
         self.by_kind.get(kind).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The objects of several kinds, one kind after the other.
+    pub fn of_kinds<'i>(&'i self, kinds: &'i [&str]) -> impl Iterator<Item = &'a Object> + use<'i, 'a> {
+        kinds.iter().flat_map(|kind| self.of_kind(kind)).copied()
+    }
+
     /// The object of a kind by namespace (empty for cluster-scoped kinds) and name.
     pub fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Object> {
         self.by_name.get(&(kind, namespace, name)).copied()
@@ -93,6 +98,16 @@ impl<'a> Index<'a> {
     /// The workloads of a namespace whose pods a selector selects.
     pub fn select(&self, namespace: &str, selector: &Selector<'_>) -> Vec<&Workload<'a>> {
         self.positions(namespace, selector).into_iter().map(|at| &self.workloads[at]).collect()
+    }
+
+    /// True: its pods carry a token of their service account. The pod's own word wins over the account's.
+    pub fn mounts_token(&self, workload: &Workload<'a>) -> bool {
+        let own = || workload.pod.bool_at("automountServiceAccountToken");
+        let of_account = || {
+            let account = self.find("ServiceAccount", workload.namespace, workload.service_account())?;
+            Field::root(&account.root).bool_at("automountServiceAccountToken")
+        };
+        own().or_else(of_account).unwrap_or(true)
     }
 
     /// The HPA that scales a workload.

@@ -6,8 +6,10 @@
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
 mod engine;
+mod image;
 pub mod index;
 pub mod kubernetes;
+mod privilege;
 pub mod registry;
 pub mod rule;
 mod rules;

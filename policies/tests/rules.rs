@@ -73,6 +73,13 @@ const OFF_IN_PRODUCTION: &[(&str, &str)] = &[
     // pod security
     ("capabilities-baseline", "drop-all-capabilities asks for more"),
     ("seccomp-unconfined", "seccomp-runtime-default asks for more"),
+    ("high-uid-gid", "most public images run as a user below 10000"),
+    // images
+    ("image-digest", "a fixed tag is enough for many, and digests are for tools to write"),
+    ("trusted-registry", "which registries are trusted is the user's to say"),
+    ("image-signature", "the check at admission is often installed by another team"),
+    // rbac
+    ("access-to-create-pods", "the account of the tool that deploys needs it"),
 ];
 
 #[test]
