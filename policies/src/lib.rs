@@ -5,6 +5,7 @@
 //!
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
+mod credentials;
 mod engine;
 mod image;
 pub mod index;

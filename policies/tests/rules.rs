@@ -78,6 +78,9 @@ const OFF_IN_PRODUCTION: &[(&str, &str)] = &[
     ("image-digest", "a fixed tag is enough for many, and digests are for tools to write"),
     ("trusted-registry", "which registries are trusted is the user's to say"),
     ("image-signature", "the check at admission is often installed by another team"),
+    // secrets
+    ("read-secret-from-env-var", "many programs read nothing else"),
+    ("plaintext-secret-committed", "platforms for tests ship the credentials of their own test stores"),
     // rbac
     ("access-to-create-pods", "the account of the tool that deploys needs it"),
 ];
