@@ -6,11 +6,13 @@
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
 mod credentials;
+mod demand;
 mod engine;
 mod image;
 pub mod index;
 pub mod kubernetes;
 mod privilege;
+mod quantity;
 pub mod registry;
 pub mod rule;
 mod rules;

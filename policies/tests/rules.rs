@@ -83,6 +83,12 @@ const OFF_IN_PRODUCTION: &[(&str, &str)] = &[
     ("plaintext-secret-committed", "platforms for tests ship the credentials of their own test stores"),
     // rbac
     ("access-to-create-pods", "the account of the tool that deploys needs it"),
+    // resources
+    ("cpu-limits", "contested: a limit slows down while the node is idle"),
+    ("memory-request-equals-limit", "contested: it pays for the peak all the time"),
+    ("ephemeral-storage", "few programs write to their node's disk"),
+    ("namespace-quota", "a namespace of its own cluster needs none"),
+    ("limit-range", "containers that state their resources need none"),
 ];
 
 #[test]
