@@ -6,13 +6,29 @@ pub(crate) fn names_a_credential(name: &str) -> bool {
         "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "PRIVATEKEY", "ACCESS_KEY",
         "ENCRYPTION_KEY", "SIGNING_KEY", "CREDENTIAL", "CONNECTION_STRING",
     ];
-    const ABOUT: [&str; 36] = [
+    const ABOUT: [&str; 49] = [
         "_FILE", "_PATH", "_DIR", "_NAME", "_NAMESPACE", "_REF", "_TTL", "_URL", "_URI", "_ENDPOINT", "_EXPIRY", "_EXPIRATION",
         "_SECONDS", "_MINUTES", "_HOURS", "_LIFETIME", "_TIMEOUT", "_LENGTH", "_SIZE", "_LIMIT", "_COUNT", "_HEADER", "_ALGORITHM",
-        "_ENCRYPTION", "_METHOD", "_PROVIDER", "_ROTATION", "_TYPE", "_MODE", "_POLICY", "_ISSUER", "_AUDIENCE", "_ENABLED", "_REQUIRED", "_KEY_ID", "_TOKENS",
+        "_ENCRYPTION", "_METHOD", "_PROVIDER", "_ROTATION", "_HOST", "_PORT", "_ADDR", "_ADDRESS", "_BACKEND", "_USER", "_USERNAME",
+        "_VERSION", "_ARN", "_PREFIX", "_MOUNT", "_FORMAT", "_STORE",
+        "_TYPE", "_MODE", "_POLICY", "_ISSUER", "_AUDIENCE", "_ENABLED", "_REQUIRED", "_KEY_ID", "_TOKENS",
     ];
-    let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
+    let name = in_capitals(name);
     WORDS.iter().any(|word| name.contains(word)) && !ABOUT.iter().any(|end| name.ends_with(end))
+}
+
+/// `db.password`, `db-password` and `dbPassword` as `DB_PASSWORD`.
+fn in_capitals(name: &str) -> String {
+    let mut capitals = String::with_capacity(name.len() + 4);
+    let mut after_small = false;
+    for letter in name.chars() {
+        if after_small && letter.is_ascii_uppercase() {
+            capitals.push('_');
+        }
+        after_small = letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        capitals.push(if matches!(letter, '-' | '.') { '_' } else { letter.to_ascii_uppercase() });
+    }
+    capitals
 }
 
 /// True: nothing, a reference, a path, or a flag.
@@ -112,7 +128,7 @@ mod tests {
         for name in ["DB_PASSWORD", "db.password", "jwt-secret", "API_KEY", "githubToken", "SECRET_KEY_BASE"] {
             assert!(names_a_credential(name), "{name}");
         }
-        for name in ["MAX_TOKENS", "TOKEN_TTL", "PASSWORD_FILE", "password-min-length", "SECRET_NAME", "TOKEN_URL", "KEYSPACE"] {
+        for name in ["MAX_TOKENS", "TOKEN_TTL", "PASSWORD_FILE", "password-min-length", "SECRET_NAME", "TOKEN_URL", "secretName", "TOKEN_SERVICE_HOST"] {
             assert!(!names_a_credential(name), "{name}");
         }
     }

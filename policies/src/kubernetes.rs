@@ -11,8 +11,10 @@ pub struct Kubernetes {
 
 /// A version that is none, or none that the rules know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read the Kubernetes version {0:?}: expected one from {oldest} to {newest}", oldest = Kubernetes::OLDEST, newest = Kubernetes::NEWEST)]
-pub struct KubernetesError(String);
+#[error("read the Kubernetes version {text:?}: expected one from {} to {}", Kubernetes::OLDEST, Kubernetes::NEWEST)]
+pub struct KubernetesError {
+    text: String,
+}
 
 impl Kubernetes {
     /// The oldest version that the rules know.
@@ -48,7 +50,7 @@ impl FromStr for Kubernetes {
 
     /// Reads `1.34`, `v1.34` or `1.34.2`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || KubernetesError(text.to_owned());
+        let unknown = || KubernetesError { text: text.to_owned() };
         let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
         let (major, minor, patch) = (parts.next(), parts.next(), parts.next());
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The sets that are part of the program: name and text.
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 4] = [
     ("production", include_str!("../sets/production.yaml")),
     ("pss-baseline", include_str!("../sets/pss-baseline.yaml")),
     ("pss-restricted", include_str!("../sets/pss-restricted.yaml")),
+    ("security", include_str!("../sets/security.yaml")),
 ];
 
 /// A choice of rules.

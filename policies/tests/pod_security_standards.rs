@@ -45,7 +45,8 @@ fn set(target: &mut Value, path: &str, value: &Value) {
 
 /// The pods that a row stands for: one for every place of its `C` or `S`.
 fn pods(change: &str) -> Vec<Value> {
-    let contexts: Vec<String> = ["spec", CONTAINERS[0], CONTAINERS[1], CONTAINERS[2]].iter().map(|at| format!("{at}.securityContext")).collect();
+    let places = ["spec"].into_iter().chain(CONTAINERS);
+    let contexts: Vec<String> = places.map(|at| format!("{at}.securityContext")).collect();
     let places: Vec<&str> = match change {
         _ if change.contains("S.") => contexts.iter().map(String::as_str).collect(),
         _ if change.contains("C.") => CONTAINERS.to_vec(),

@@ -20,8 +20,13 @@ use crate::image::Image;
 use crate::rule::{Context, Rule};
 
 /// The rule.
-pub const RULE: Rule =
-    Rule { id: "IMG003", name: "trusted-registry", parameters: &[("registries", "[]")], source: include_str!("trusted_registry.rs"), check };
+pub const RULE: Rule = Rule {
+    id: "IMG003",
+    name: "trusted-registry",
+    parameters: &[("registries", "[]")],
+    source: include_str!("trusted_registry.rs"),
+    check,
+};
 
 fn check(context: &mut Context<'_, '_>) {
     let registries = context.parameter("registries");

@@ -22,8 +22,13 @@ use crate::privilege::{Holders, Privilege, grants};
 use crate::rule::{Context, Rule};
 
 /// The rule.
-pub const RULE: Rule =
-    Rule { id: "RBA005", name: "access-to-create-pods", parameters: &[("people", "false")], source: include_str!("access_to_create_pods.rs"), check };
+pub const RULE: Rule = Rule {
+    id: "RBA005",
+    name: "access-to-create-pods",
+    parameters: &[("people", "false")],
+    source: include_str!("access_to_create_pods.rs"),
+    check,
+};
 
 static PRIVILEGES: [Privilege; 8] = [
     Privilege { group: "", resource: "pods", verbs: &["create"] },

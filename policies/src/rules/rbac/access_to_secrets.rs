@@ -21,8 +21,13 @@ use crate::privilege::{Holders, Privilege, grants};
 use crate::rule::{Context, Rule};
 
 /// The rule.
-pub const RULE: Rule =
-    Rule { id: "RBA004", name: "access-to-secrets", parameters: &[("people", "false")], source: include_str!("access_to_secrets.rs"), check };
+pub const RULE: Rule = Rule {
+    id: "RBA004",
+    name: "access-to-secrets",
+    parameters: &[("people", "false")],
+    source: include_str!("access_to_secrets.rs"),
+    check,
+};
 
 static PRIVILEGES: [Privilege; 1] = [
     Privilege { group: "", resource: "secrets", verbs: &["get", "list", "watch"] },

@@ -20,8 +20,13 @@ use crate::privilege::{Privilege, grants};
 use crate::rule::{Context, Rule};
 
 /// The rule.
-pub const RULE: Rule =
-    Rule { id: "RBA007", name: "bind-escalate-impersonate", parameters: &[], source: include_str!("bind_escalate_impersonate.rs"), check };
+pub const RULE: Rule = Rule {
+    id: "RBA007",
+    name: "bind-escalate-impersonate",
+    parameters: &[],
+    source: include_str!("bind_escalate_impersonate.rs"),
+    check,
+};
 
 static PRIVILEGES: [Privilege; 7] = [
     Privilege { group: "rbac.authorization.k8s.io", resource: "roles", verbs: &["bind", "escalate"] },

@@ -26,13 +26,15 @@ use crate::rule::{Context, Rule};
 pub const RULE: Rule =
     Rule { id: "RBA008", name: "webhook-config-write", parameters: &[], source: include_str!("webhook_config_write.rs"), check };
 
+const WRITE: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+
 static PRIVILEGES: [Privilege; 6] = [
-    Privilege { group: "admissionregistration.k8s.io", resource: "validatingwebhookconfigurations", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
-    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingwebhookconfigurations", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
-    Privilege { group: "admissionregistration.k8s.io", resource: "validatingadmissionpolicies", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
-    Privilege { group: "admissionregistration.k8s.io", resource: "validatingadmissionpolicybindings", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
-    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingadmissionpolicies", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
-    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingadmissionpolicybindings", verbs: &["create", "update", "patch", "delete", "deletecollection"] },
+    Privilege { group: "admissionregistration.k8s.io", resource: "validatingwebhookconfigurations", verbs: &WRITE },
+    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingwebhookconfigurations", verbs: &WRITE },
+    Privilege { group: "admissionregistration.k8s.io", resource: "validatingadmissionpolicies", verbs: &WRITE },
+    Privilege { group: "admissionregistration.k8s.io", resource: "validatingadmissionpolicybindings", verbs: &WRITE },
+    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingadmissionpolicies", verbs: &WRITE },
+    Privilege { group: "admissionregistration.k8s.io", resource: "mutatingadmissionpolicybindings", verbs: &WRITE },
 ];
 
 fn check(context: &mut Context<'_, '_>) {

@@ -50,7 +50,7 @@ fn check(context: &mut Context<'_, '_>) {
         let hard = root.at("spec.hard").map(|hard| hard.entries()).unwrap_or_default();
         for (key, allowed) in hard.into_iter().filter(|_| !has_scope) {
             let Some(allowed) = Quantity::of(&allowed) else { continue };
-            let demands: Option<Vec<Demand<'_, '_>>> = workloads.iter().map(|workload| Demand::of(index, &ranges, workload, key)).collect();
+            let demands: Option<Vec<_>> = workloads.iter().map(|workload| Demand::of(index, &ranges, workload, key)).collect();
             let Some(demands) = demands else { continue };
             let fewest: Quantity = demands.iter().map(|demand| demand.fewest).sum();
             let most: Quantity = demands.iter().map(|demand| demand.most).sum();
@@ -58,12 +58,13 @@ fn check(context: &mut Context<'_, '_>) {
                 // Alone at its maximum, or together with the others at theirs.
                 let alone = fewest - demand.fewest + demand.most;
                 let wanted = if together { most } else { alone };
-                let Some((max, scaler)) = demand.scaler.as_ref().filter(|_| wanted > allowed && demand.most > demand.fewest) else { continue };
+                let grows_too_far = wanted > allowed && demand.most > demand.fewest;
+                let Some((max, scaler)) = demand.scaler.as_ref().filter(|_| grows_too_far) else { continue };
                 if reported.insert((max.path.clone(), scaler.name.as_str(), namespace_of(scaler), key)) {
                     let name = &quota.name;
                     let when = if alone > allowed { "at its maximum" } else { "when all HPAs are at their maximum" };
-                    let message = format!("{when} the namespace asks for {wanted} of {key}, and quota {name} allows {allowed} ({fewest} at rest)");
-                    context.wrong(scaler, max, message);
+                    let wants = format!("{when} the namespace asks for {wanted} of {key} ({fewest} at rest)");
+                    context.wrong(scaler, max, format!("{wants}, and quota {name} allows {allowed}"));
                 }
             }
         }
@@ -90,7 +91,7 @@ impl<'i, 'a: 'i> Demand<'i, 'a> {
                 _ => return None,
             },
         };
-        let fewest = index.fewest_replicas(workload).unwrap_or_else(|| match workload.object.kind.as_str() {
+        let fewest = index.fewest_replicas(workload).unwrap_or(match workload.object.kind.as_str() {
             // A Job's pods come and go; a DaemonSet has one at least.
             "Job" | "CronJob" => 0,
             _ => 1,

@@ -54,7 +54,8 @@ fn check(context: &mut Context<'_, '_>) {
         for quota in quotas.get(workload.namespace).into_iter().flatten() {
             let Some(hard) = Field::root(&quota.root).at("spec.hard") else { continue };
             for (_, kind, resource) in COUNTED.iter().filter(|(key, ..)| hard.get(key).is_some()) {
-                if workload.pod.get("resources").is_some_and(|whole| whole.get(kind.key()).is_some_and(|amounts| amounts.get(resource).is_some())) {
+                let for_the_whole_pod = workload.pod.at(&format!("resources.{}.{resource}", kind.key()));
+                if for_the_whole_pod.is_some() {
                     continue;
                 }
                 for container in workload.containers() {

@@ -1,8 +1,8 @@
 //! No container asks for more than it may use.
 //!
 //! ## What it does
-//! Reports requests above the limit of the same resource, and limits for resources that cannot be shared (huge pages
-//! and devices) that differ from the request.
+//! Reports requests above the limit of the same resource. Huge pages and devices cannot be shared: for them a request
+//! that differs from the limit, or that has none, is reported too.
 //!
 //! ## Why it matters
 //! The API server refuses the pod: the Deployment is there, its pods never are.
@@ -28,17 +28,18 @@ fn check(context: &mut Context<'_, '_>) {
             let Some(resources) = container.field.get("resources") else { continue };
             let requests = resources.get("requests").map(|requests| requests.entries()).unwrap_or_default();
             for (resource, request) in requests {
-                let Some(limit) = resources.get("limits").and_then(|limits| limits.get(resource)) else { continue };
-                let (Some(asked), Some(allowed)) = (Quantity::of(&request), Quantity::of(&limit)) else { continue };
                 // Names with a slash are devices; both are given as a whole.
                 let is_whole = resource.starts_with("hugepages-") || resource.contains('/');
-                if asked > allowed {
-                    let message = format!("container {} requests {asked} of {resource} and is limited to {allowed}", container.name);
-                    context.wrong(workload.object, &request, message);
-                } else if is_whole && asked != allowed {
-                    let message = format!("container {} must request all of the {allowed} of {resource}, not {asked}", container.name);
-                    context.wrong(workload.object, &request, message);
-                }
+                let limit = resources.get("limits").and_then(|limits| limits.get(resource));
+                let Some(asked) = Quantity::of(&request) else { continue };
+                let complaint = match limit.as_ref().map(Quantity::of) {
+                    Some(Some(allowed)) if asked > allowed => format!("and is limited to {allowed}"),
+                    Some(Some(allowed)) if is_whole && asked != allowed => format!("but must request all of its limit of {allowed}"),
+                    None if is_whole => "without a limit, which must be the same".to_owned(),
+                    _ => continue,
+                };
+                let message = format!("container {} requests {asked} of {resource} {complaint}", container.name);
+                context.wrong(workload.object, &request, message);
             }
         }
     }
