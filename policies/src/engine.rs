@@ -15,16 +15,23 @@ use gauntlet_reports::finding::{Finding, Severity};
 /// one for a rule that does not exist are findings themselves.
 pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &str) -> Vec<Finding> {
     let index = Index::new(objects);
-    let mut findings = Vec::new();
-    for rule in registry::RULES {
-        let Some(setting) = set.setting(rule) else { continue };
-        let mut context = Context { index: &index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
-        (rule.check)(&mut context);
-        findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit)));
-    }
+    let hits = hits(&index, set).into_iter();
+    let mut findings: Vec<Finding> = hits.map(|(rule, severity, hit)| finding(rule, severity, hit)).collect();
     waiver::apply(waivers, set, today, &mut findings);
     findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
     findings
+}
+
+/// Every breach of a set's rules.
+pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule, Severity, Hit<'a>)> {
+    let mut hits = Vec::new();
+    for rule in registry::RULES {
+        let Some(setting) = set.setting(rule) else { continue };
+        let mut context = Context { index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
+        (rule.check)(&mut context);
+        hits.extend(context.hits.into_iter().map(|hit| (*rule, setting.severity, hit)));
+    }
+    hits
 }
 
 fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>) -> Finding {

@@ -86,6 +86,7 @@ pub static RULES: &[&Rule] = &[
     &pod_security::high_uid_gid::RULE,
     &pod_security::default_service_account::RULE,
     &pod_security::psa_namespace_labels::RULE,
+    &pod_security::psa_admission::RULE,
     &storage::missing_pvc_ref::RULE,
     &storage::statefulset_headless_service::RULE,
 ];

@@ -71,6 +71,11 @@ impl<'i, 'a> Context<'i, 'a> {
         self.hits.push(Hit { object, field: path, source, message: message.into() });
     }
 
+    /// Reports what another rule found, as this one's.
+    pub(crate) fn take_over(&mut self, hit: Hit<'a>, message: String) {
+        self.hits.push(Hit { message, ..hit });
+    }
+
     /// Reports a key that is missing: shown at its parent.
     pub fn missing(&mut self, object: &'a Object, parent: &Field<'a>, key: &str, message: impl Into<String>) {
         let field = key.split('.').fold(parent.path.clone(), |path, key| {

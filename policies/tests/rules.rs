@@ -73,6 +73,7 @@ const OFF_IN_PRODUCTION: &[(&str, &str)] = &[
     // pod security
     ("capabilities-baseline", "drop-all-capabilities asks for more"),
     ("seccomp-unconfined", "seccomp-runtime-default asks for more"),
+    ("psa-admission", "all controls of the restricted standard are asked one by one"),
     ("high-uid-gid", "most public images run as a user below 10000"),
     // images
     ("image-digest", "a fixed tag is enough for many, and digests are for tools to write"),

@@ -15,6 +15,7 @@ pub mod host_process;
 pub mod privilege_escalation;
 pub mod privileged;
 pub mod proc_mount;
+pub mod psa_admission;
 pub mod psa_namespace_labels;
 pub mod read_only_root_fs;
 pub mod restricted_volume_types;
