@@ -1,7 +1,7 @@
 //! What a pod asks for once it is admitted: what the scheduler and a ResourceQuota count.
 
 use crate::index::{Index, namespace_of};
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::workload::{Container, Role, Workload};
 use gauntlet_fixtures::manifest::Field;
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ impl<'a> Ranges<'a> {
     }
 
     /// What a container asks for. Where it says nothing, its limit is its request, else a LimitRange gives one.
-    pub fn of_container(&self, namespace: &str, container: &Container<'a>, kind: Kind, resource: &str) -> Option<Quantity> {
+    pub fn of_container(&self, namespace: &str, container: &Container<'a>, kind: Kind, resource: &str) -> Option<Amount> {
         let own = |kind: Kind| container.field.get("resources")?.get(kind.key())?.get(resource);
         // A LimitRange without defaults has its most as the limit, and the limit or its least as the request.
         let given = |keys: &[&str]| {
@@ -59,21 +59,21 @@ impl<'a> Ranges<'a> {
                 .or_else(|| own(Kind::Limits))
                 .or_else(|| given(&["defaultRequest", "default", "max", "min"])),
         };
-        Quantity::of(&field?)
+        Amount::of(&field?)
     }
 
     /// What a pod asks for: its containers and sidecars together, or an init container beside the sidecars started
     /// before it, whichever is more, and the overhead of its RuntimeClass. What it says as a whole wins.
-    pub fn of_pod(&self, workload: &Workload<'a>, kind: Kind, resource: &str) -> Quantity {
-        let overhead = workload.pod.get("overhead").and_then(|overhead| Quantity::of(&overhead.get(resource)?)).unwrap_or_default();
+    pub fn of_pod(&self, workload: &Workload<'a>, kind: Kind, resource: &str) -> Amount {
+        let overhead = workload.pod.get("overhead").and_then(|overhead| Amount::of(&overhead.get(resource)?)).unwrap_or_default();
         let whole = workload.pod.get("resources").and_then(|whole| whole.get(kind.key())?.get(resource));
-        if let Some(whole) = whole.and_then(|field| Quantity::of(&field)) {
+        if let Some(whole) = whole.and_then(|field| Amount::of(&field)) {
             return whole + overhead;
         }
         let of = |container: &Container<'a>| self.of_container(workload.namespace, container, kind, resource).unwrap_or_default();
         let containers = workload.containers();
-        let main: Quantity = containers.iter().filter(|container| container.role == Role::Main).map(of).sum();
-        let (mut sidecars, mut peak) = (Quantity::default(), Quantity::default());
+        let main: Amount = containers.iter().filter(|container| container.role == Role::Main).map(of).sum();
+        let (mut sidecars, mut peak) = (Amount::default(), Amount::default());
         for container in containers.iter().filter(|container| container.role != Role::Main) {
             peak = peak.max(sidecars + of(container));
             if container.role == Role::Sidecar {

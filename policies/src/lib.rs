@@ -5,6 +5,7 @@
 //!
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
+mod amount;
 mod credentials;
 mod demand;
 mod engine;
@@ -12,7 +13,6 @@ mod image;
 pub mod index;
 pub mod kubernetes;
 mod privilege;
-mod quantity;
 pub mod registry;
 pub mod rule;
 mod rules;

@@ -13,6 +13,9 @@
 //! ```yaml
 //! image: registry.example.org/app:1.4.2 # reported
 //! ```
+//!
+//! ## Off by default
+//! A fixed tag is enough for many, and digests are for tools to write.
 
 use crate::image::Image;
 use crate::rule::{Context, Rule};

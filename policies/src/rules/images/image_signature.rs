@@ -14,6 +14,9 @@
 //! ```yaml
 //! image: registry.example.org/app:1.4.2 # reported when no policy covers registry.example.org
 //! ```
+//!
+//! ## Off by default
+//! The check at admission is often installed by another team.
 
 use crate::image::Image;
 use crate::index::Index;

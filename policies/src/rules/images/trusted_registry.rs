@@ -15,6 +15,9 @@
 //! ```yaml
 //! image: nginx:1.27 # reported: the registry is not named
 //! ```
+//!
+//! ## Off by default
+//! Which registries are trusted is the user's to say.
 
 use crate::image::Image;
 use crate::rule::{Context, Rule};

@@ -14,6 +14,9 @@
 //! ```yaml
 //! capabilities: {add: [SYS_ADMIN]} # reported
 //! ```
+//!
+//! ## Off by default
+//! `drop-all-capabilities` asks for more.
 
 use crate::rule::{Context, Rule};
 

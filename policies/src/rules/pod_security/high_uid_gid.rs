@@ -14,6 +14,9 @@
 //! ```yaml
 //! securityContext: {runAsUser: 999} # reported
 //! ```
+//!
+//! ## Off by default
+//! Most public images run as a user below 10000.
 
 use crate::rule::{Context, Rule};
 

@@ -15,6 +15,9 @@
 //! kind: Namespace
 //! metadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: restricted}} # its root pods are reported
 //! ```
+//!
+//! ## Off by default
+//! All controls of the restricted standard are asked one by one.
 
 use crate::engine::hits;
 use crate::index::namespace_of;
@@ -43,7 +46,7 @@ fn check(context: &mut Context<'_, '_>) {
     }
     for ((level, version), namespaces) in enforced {
         let Some(set) = PolicySet::named(&format!("pss-{level}")) else { continue };
-        for (_, _, hit) in hits(context.index, &set.for_kubernetes(version)) {
+        for hit in hits(context.index, &set.for_kubernetes(version)).into_iter().flat_map(|(_, _, hits)| hits) {
             // Nobody makes pods from a PodTemplate alone.
             let namespace = namespace_of(hit.object);
             if namespaces.contains(namespace) && hit.object.kind != "PodTemplate" {

@@ -15,6 +15,9 @@
 //! ```yaml
 //! securityContext: {seccompProfile: {type: Unconfined}} # reported
 //! ```
+//!
+//! ## Off by default
+//! `seccomp-runtime-default` asks for more.
 
 use crate::rule::{Context, Rule};
 use crate::seccomp;

@@ -17,6 +17,9 @@
 //! rules:
 //!   - {apiGroups: [batch], resources: [jobs], verbs: [create]} # reported
 //! ```
+//!
+//! ## Off by default
+//! The account of the tool that deploys needs it.
 
 use crate::privilege::{Holders, Privilege, grants};
 use crate::rule::{Context, Rule};

@@ -1,8 +1,7 @@
 //! Every container has a limit for CPU.
 //!
 //! ## What it does
-//! Reports containers without `resources.limits.cpu`, where no LimitRange of the namespace gives one. Off by default:
-//! a limit also slows a container down while the node is idle, and requests alone already share CPU fairly.
+//! Reports containers without `resources.limits.cpu`, where no LimitRange of the namespace gives one.
 //!
 //! ## Why it matters
 //! Where pods of several owners share nodes, one of them without a limit takes all that the others do not request.
@@ -14,6 +13,9 @@
 //! ```yaml
 //! resources: {requests: {cpu: 100m}} # reported
 //! ```
+//!
+//! ## Off by default
+//! A limit also slows a container down while its node is idle, and requests alone already share CPU fairly.
 
 use crate::demand::{Kind, Ranges};
 use crate::rule::{Context, Rule};

@@ -15,6 +15,9 @@
 //! ```yaml
 //! resources: {limits: {memory: 128Mi}} # reported: no ephemeral-storage
 //! ```
+//!
+//! ## Off by default
+//! Few programs write to their node's disk.
 
 use crate::demand::{Kind, Ranges};
 use crate::rule::{Context, Rule};

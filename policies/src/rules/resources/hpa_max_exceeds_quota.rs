@@ -20,7 +20,7 @@
 
 use crate::demand::{Kind, Ranges};
 use crate::index::{Index, namespace_of};
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 use crate::workload::Workload;
 use gauntlet_fixtures::manifest::Field;
@@ -49,11 +49,11 @@ fn check(context: &mut Context<'_, '_>) {
         let workloads = by_namespace.get(namespace_of(quota)).map(Vec::as_slice).unwrap_or_default();
         let hard = root.at("spec.hard").map(|hard| hard.entries()).unwrap_or_default();
         for (key, allowed) in hard.into_iter().filter(|_| !has_scope) {
-            let Some(allowed) = Quantity::of(&allowed) else { continue };
+            let Some(allowed) = Amount::of(&allowed) else { continue };
             let demands: Option<Vec<_>> = workloads.iter().map(|workload| Demand::of(index, &ranges, workload, key)).collect();
             let Some(demands) = demands else { continue };
-            let fewest: Quantity = demands.iter().map(|demand| demand.fewest).sum();
-            let most: Quantity = demands.iter().map(|demand| demand.most).sum();
+            let fewest: Amount = demands.iter().map(|demand| demand.fewest).sum();
+            let most: Amount = demands.iter().map(|demand| demand.most).sum();
             for demand in &demands {
                 // Alone at its maximum, or together with the others at theirs.
                 let alone = fewest - demand.fewest + demand.most;
@@ -73,8 +73,8 @@ fn check(context: &mut Context<'_, '_>) {
 
 /// What a workload asks for of one resource.
 struct Demand<'i, 'a> {
-    fewest: Quantity,
-    most: Quantity,
+    fewest: Amount,
+    most: Amount,
     /// Its HPA with the field that sets the maximum.
     scaler: Option<(Field<'a>, &'i gauntlet_fixtures::manifest::Object)>,
 }
@@ -83,7 +83,7 @@ impl<'i, 'a: 'i> Demand<'i, 'a> {
     /// None when the quota counts something that pods do not ask for.
     fn of(index: &Index<'a>, ranges: &Ranges<'a>, workload: &Workload<'a>, key: &str) -> Option<Self> {
         let each = match key {
-            "pods" | "count/pods" => Quantity::parse("1")?,
+            "pods" | "count/pods" => Amount::parse("1")?,
             "cpu" | "memory" | "ephemeral-storage" => ranges.of_pod(workload, Kind::Requests, key),
             _ => match key.split_once('.')? {
                 ("requests", resource @ ("cpu" | "memory" | "ephemeral-storage")) => ranges.of_pod(workload, Kind::Requests, resource),

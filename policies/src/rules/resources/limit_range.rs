@@ -15,6 +15,9 @@
 //! kind: Namespace
 //! metadata: {name: shop} # reported when no LimitRange has namespace: shop
 //! ```
+//!
+//! ## Off by default
+//! Containers that state their resources need none.
 
 use crate::index::namespace_of;
 use crate::rule::{Context, Rule};

@@ -17,7 +17,7 @@
 //! ```
 
 use crate::demand::{Kind, Ranges};
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -45,10 +45,10 @@ fn check(context: &mut Context<'_, '_>) {
 }
 
 /// What is outside of the range, with the part of `resources` that shows it.
-fn breaches<'a>(limit: &Field<'a>, amount: &dyn Fn(Kind, &str) -> Option<Quantity>) -> Vec<(Kind, &'a str, String)> {
+fn breaches<'a>(limit: &Field<'a>, amount: &dyn Fn(Kind, &str) -> Option<Amount>) -> Vec<(Kind, &'a str, String)> {
     let bounds = |key: &str| {
         let bounds = limit.get(key).map(|bounds| bounds.entries()).unwrap_or_default();
-        bounds.into_iter().filter_map(|(resource, bound)| Some((resource, Quantity::of(&bound)?)))
+        bounds.into_iter().filter_map(|(resource, bound)| Some((resource, Amount::of(&bound)?)))
     };
     let mut found = Vec::new();
     for (resource, least) in bounds("min") {
@@ -63,7 +63,7 @@ fn breaches<'a>(limit: &Field<'a>, amount: &dyn Fn(Kind, &str) -> Option<Quantit
     }
     for (resource, most) in bounds("maxLimitRequestRatio") {
         let (Some(asked), Some(allowed)) = (amount(Kind::Requests, resource), amount(Kind::Limits, resource)) else { continue };
-        if let (Some(ratio), Some(most)) = (allowed.ratio_to(asked), Quantity::parse("1").and_then(|one| most.ratio_to(one)))
+        if let (Some(ratio), Some(most)) = (allowed.ratio_to(asked), Amount::parse("1").and_then(|one| most.ratio_to(one)))
             && ratio > most
         {
             found.push((Kind::Limits, resource, format!("may use {ratio:.1} times its request for {resource}, more than {most} times")));

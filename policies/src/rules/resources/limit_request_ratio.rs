@@ -15,7 +15,7 @@
 //! resources: {requests: {memory: 64Mi}, limits: {memory: 1Gi}} # reported: 16 times
 //! ```
 
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -34,7 +34,7 @@ fn check(context: &mut Context<'_, '_>) {
             for container in workload.containers() {
                 let of = |key: &str| container.field.at(&format!("resources.{key}.{resource}"));
                 let (Some(request), Some(limit)) = (of("requests"), of("limits")) else { continue };
-                let (Some(asked), Some(allowed)) = (Quantity::of(&request), Quantity::of(&limit)) else { continue };
+                let (Some(asked), Some(allowed)) = (Amount::of(&request), Amount::of(&limit)) else { continue };
                 if let Some(ratio) = allowed.ratio_to(asked).filter(|ratio| *ratio > most) {
                     let name = container.name;
                     let message = format!("container {name} may use {allowed} of {resource}, {ratio:.1} times its request of {asked}");

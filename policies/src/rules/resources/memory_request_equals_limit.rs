@@ -13,8 +13,11 @@
 //! ```yaml
 //! resources: {requests: {memory: 128Mi}, limits: {memory: 512Mi}} # reported
 //! ```
+//!
+//! ## Off by default
+//! Many a service needs its peak for a minute a day, and nobody pays for it all day.
 
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -31,7 +34,7 @@ fn check(context: &mut Context<'_, '_>) {
         for container in workload.containers() {
             let of = |key: &str| container.field.at(&format!("resources.{key}.memory"));
             let (Some(request), Some(limit)) = (of("requests"), of("limits")) else { continue };
-            if let (Some(asked), Some(allowed)) = (Quantity::of(&request), Quantity::of(&limit))
+            if let (Some(asked), Some(allowed)) = (Amount::of(&request), Amount::of(&limit))
                 && asked < allowed
             {
                 let message = format!("container {} requests {asked} of memory and may use {allowed}", container.name);

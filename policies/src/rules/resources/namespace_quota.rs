@@ -14,6 +14,9 @@
 //! kind: Namespace
 //! metadata: {name: shop} # reported when no ResourceQuota has namespace: shop
 //! ```
+//!
+//! ## Off by default
+//! A namespace that has its cluster for itself needs none.
 
 use crate::index::namespace_of;
 use crate::rule::{Context, Rule};

@@ -15,7 +15,7 @@
 //! resources: {requests: {cpu: "1"}, limits: {cpu: 500m}} # reported
 //! ```
 
-use crate::quantity::Quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -31,8 +31,8 @@ fn check(context: &mut Context<'_, '_>) {
                 // Names with a slash are devices; both are given as a whole.
                 let is_whole = resource.starts_with("hugepages-") || resource.contains('/');
                 let limit = resources.get("limits").and_then(|limits| limits.get(resource));
-                let Some(asked) = Quantity::of(&request) else { continue };
-                let complaint = match limit.as_ref().map(Quantity::of) {
+                let Some(asked) = Amount::of(&request) else { continue };
+                let complaint = match limit.as_ref().map(Amount::of) {
                     Some(Some(allowed)) if asked > allowed => format!("and is limited to {allowed}"),
                     Some(Some(allowed)) if is_whole && asked != allowed => format!("but must request all of its limit of {allowed}"),
                     None if is_whole => "without a limit, which must be the same".to_owned(),

@@ -18,6 +18,9 @@
 //! kind: Secret
 //! data: {password: czNjcjN0} # reported
 //! ```
+//!
+//! ## Off by default
+//! Manifests for test clusters carry the credentials of their own stores.
 
 use crate::credentials::{base64, is_placeholder, is_reference, names_no_secret};
 use crate::rule::{Context, Rule};

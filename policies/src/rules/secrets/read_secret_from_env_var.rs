@@ -16,6 +16,9 @@
 //!   - name: DB_PASSWORD
 //!     valueFrom: {secretKeyRef: {name: db, key: password}} # reported
 //! ```
+//!
+//! ## Off by default
+//! Many programs read nothing else.
 
 use crate::rule::{Context, Rule};
 

@@ -7,13 +7,13 @@ use std::ops::{Add, Sub};
 
 /// An amount, exact to the thousandth of a millionth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Quantity {
+pub(crate) struct Amount {
     nano: i128,
 }
 
 const NANO: i128 = 1_000_000_000;
 
-impl Quantity {
+impl Amount {
     /// The amount of a field; none when it holds no quantity.
     pub fn of(field: &Field<'_>) -> Option<Self> {
         match &field.node.value {
@@ -86,7 +86,7 @@ fn factor(suffix: &str) -> Option<(i128, i128)> {
     })
 }
 
-impl Add for Quantity {
+impl Add for Amount {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -94,7 +94,7 @@ impl Add for Quantity {
     }
 }
 
-impl Sub for Quantity {
+impl Sub for Amount {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
@@ -102,13 +102,13 @@ impl Sub for Quantity {
     }
 }
 
-impl Sum for Quantity {
+impl Sum for Amount {
     fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
         items.fold(Self::default(), Add::add)
     }
 }
 
-impl fmt::Display for Quantity {
+impl fmt::Display for Amount {
     /// With the largest suffix that leaves no fraction.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suffixes = [("Ti", 1i128 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10), ("", 1)];
@@ -124,7 +124,7 @@ impl fmt::Display for Quantity {
 
 #[cfg(test)]
 mod tests {
-    use super::Quantity;
+    use super::Amount;
 
     #[rstest::rstest]
     #[case("100m", "100m")]
@@ -142,22 +142,22 @@ mod tests {
     #[case("-1", "-1")]
     #[case("0", "0")]
     fn quantities_are_read_and_shown(#[case] text: &str, #[case] shown: &str) {
-        assert_eq!(Quantity::parse(text).map(|quantity| quantity.to_string()).as_deref(), Some(shown));
+        assert_eq!(Amount::parse(text).map(|quantity| quantity.to_string()).as_deref(), Some(shown));
     }
 
     #[test]
     fn what_is_no_quantity_is_none() {
         for text in ["", "m", "1Q", "1mi", "1 Gi", "--1", "1.2.3", "1e99", "1e-99", "999999999999999999999", "٣"] {
-            assert_eq!(Quantity::parse(text), None, "{text}");
+            assert_eq!(Amount::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn equal_amounts_compare_equal_however_they_are_written() {
-        assert_eq!(Quantity::parse("1Gi"), Quantity::parse("1073741824"));
-        assert_eq!(Quantity::parse("2E"), Quantity::parse("2e18"));
-        assert!(Quantity::parse("1G") < Quantity::parse("1Gi") && Quantity::parse("900m") < Quantity::parse("1"));
-        let never_panics = Quantity::parse("999999999999999999Ei").map(|big| big.times(i64::MAX) + big);
-        assert!(never_panics.is_none_or(|big| big > Quantity::default()));
+        assert_eq!(Amount::parse("1Gi"), Amount::parse("1073741824"));
+        assert_eq!(Amount::parse("2E"), Amount::parse("2e18"));
+        assert!(Amount::parse("1G") < Amount::parse("1Gi") && Amount::parse("900m") < Amount::parse("1"));
+        let never_panics = Amount::parse("999999999999999999Ei").map(|big| big.times(i64::MAX) + big);
+        assert!(never_panics.is_none_or(|big| big > Amount::default()));
     }
 }
