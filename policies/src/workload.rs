@@ -17,6 +17,8 @@ pub struct Workload<'a> {
     pub pod: Field<'a>,
     /// The pod's labels.
     pub labels: Labels<'a>,
+    /// Its containers: main ones first, ephemeral ones last. Read once, because most rules ask for them.
+    containers: Vec<Container<'a>>,
 }
 
 /// A container of a pod.
@@ -67,7 +69,8 @@ impl<'a> Workload<'a> {
     fn from_template(object: &'a Object, template: Field<'a>) -> Option<Self> {
         let pod = template.get("spec")?;
         let namespace = object.namespace.as_deref().unwrap_or("default");
-        Some(Self { object, namespace, labels: labels_of(&template), template, pod })
+        let containers = containers_of(&pod);
+        Some(Self { object, namespace, labels: labels_of(&template), template, pod, containers })
     }
 
     /// True: meant to run on and on, not to end.
@@ -86,37 +89,24 @@ impl<'a> Workload<'a> {
     }
 
     /// All containers: main ones first.
-    pub fn containers(&self) -> Vec<Container<'a>> {
-        let list = |key: &str, role: fn(&Field<'a>) -> Role| {
-            let items = self.pod.items_at(key).into_iter();
-            items.map(move |field| Container { name: field.str_at("name").unwrap_or_default(), role: role(&field), field })
-        };
-        let init = |field: &Field<'a>| {
-            if field.str_at("restartPolicy") == Some("Always") { Role::Sidecar } else { Role::Init }
-        };
-        list("containers", |_| Role::Main).chain(list("initContainers", init)).collect()
+    pub fn containers(&self) -> &[Container<'a>] {
+        let lasting = self.containers.partition_point(|container| container.role != Role::Ephemeral);
+        &self.containers[..lasting]
     }
 
     /// All containers and the ephemeral ones: for rules about what a container may do, whenever it runs.
-    pub fn every_container(&self) -> Vec<Container<'a>> {
-        let mut containers = self.containers();
-        let ephemeral = self.pod.items_at("ephemeralContainers").into_iter();
-        containers.extend(ephemeral.map(|field| Container {
-            name: field.str_at("name").unwrap_or_default(),
-            role: Role::Ephemeral,
-            field,
-        }));
-        containers
+    pub fn every_container(&self) -> &[Container<'a>] {
+        &self.containers
     }
 
     /// Every security context that is written down, with whose it is: the pod's first.
     pub fn security_contexts(&self) -> Vec<(String, Field<'a>)> {
         let own = self.pod.get("securityContext").map(|context| ("the pod".to_owned(), context));
-        let of = |container: Container<'a>| {
+        let of = |container: &Container<'a>| {
             let context = container.field.get("securityContext")?;
             Some((format!("container {}", container.name), context))
         };
-        own.into_iter().chain(self.every_container().into_iter().filter_map(of)).collect()
+        own.into_iter().chain(self.every_container().iter().filter_map(of)).collect()
     }
 
     /// The annotations of its pods.
@@ -126,7 +116,7 @@ impl<'a> Workload<'a> {
 
     /// The containers that run as long as the pod.
     pub fn running_containers(&self) -> Vec<Container<'a>> {
-        self.containers().into_iter().filter(|container| container.role != Role::Init).collect()
+        self.containers().iter().filter(|container| container.role != Role::Init).cloned().collect()
     }
 
     /// The service account that its pods run as.
@@ -149,6 +139,20 @@ impl<'a> Workload<'a> {
     pub fn is_relaxed_by_user_namespace(&self, kubernetes: Kubernetes) -> bool {
         kubernetes.is_at_least(35) && self.pod.bool_at("hostUsers") == Some(false)
     }
+}
+
+fn containers_of<'a>(pod: &Field<'a>) -> Vec<Container<'a>> {
+    let init = |field: &Field<'a>| {
+        if field.str_at("restartPolicy") == Some("Always") { Role::Sidecar } else { Role::Init }
+    };
+    let list = |key: &str, role: &dyn Fn(&Field<'a>) -> Role| -> Vec<Container<'a>> {
+        let items = pod.items_at(key).into_iter();
+        items.map(|field| Container { name: field.str_at("name").unwrap_or_default(), role: role(&field), field }).collect()
+    };
+    let mut containers = list("containers", &|_| Role::Main);
+    containers.extend(list("initContainers", &init));
+    containers.extend(list("ephemeralContainers", &|_| Role::Ephemeral));
+    containers
 }
 
 impl<'a> Container<'a> {

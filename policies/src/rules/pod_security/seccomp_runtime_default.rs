@@ -34,7 +34,7 @@ fn check(context: &mut Context<'_, '_>) {
         }
         for container in workload.every_container() {
             let name = container.name;
-            match seccomp::of_container(workload, &container, kubernetes) {
+            match seccomp::of_container(workload, container, kubernetes) {
                 Some(profile) if profile.is_confined => {}
                 Some(profile) => {
                     let shown = profile.field.node;

@@ -28,7 +28,7 @@ fn check(context: &mut Context<'_, '_>) {
     let ranges = Ranges::new(context.index);
     for workload in context.index.workloads().iter().filter(|workload| workload.pod.at("resources.limits.cpu").is_none()) {
         for container in workload.containers() {
-            if ranges.of_container(workload.namespace, &container, Kind::Limits, "cpu").is_none() {
+            if ranges.of_container(workload.namespace, container, Kind::Limits, "cpu").is_none() {
                 let message = format!("container {} has no limit for cpu", container.name);
                 context.missing(workload.object, &container.field, "resources.limits.cpu", message);
             }

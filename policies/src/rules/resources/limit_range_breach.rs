@@ -30,7 +30,7 @@ fn check(context: &mut Context<'_, '_>) {
     for workload in context.index.workloads() {
         for limit in ranges.of(workload.namespace) {
             for container in workload.containers() {
-                let amount = |kind: Kind, resource: &str| ranges.of_container(workload.namespace, &container, kind, resource);
+                let amount = |kind: Kind, resource: &str| ranges.of_container(workload.namespace, container, kind, resource);
                 for (kind, resource, complaint) in breaches(limit, &amount) {
                     let message = format!("container {} {complaint}", container.name);
                     let path = format!("resources.{}.{resource}", kind.key());

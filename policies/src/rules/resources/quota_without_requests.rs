@@ -59,7 +59,7 @@ fn check(context: &mut Context<'_, '_>) {
                     continue;
                 }
                 for container in workload.containers() {
-                    if ranges.of_container(workload.namespace, &container, *kind, resource).is_none() {
+                    if ranges.of_container(workload.namespace, container, *kind, resource).is_none() {
                         let (name, key) = (container.name, kind.key());
                         let message = format!("container {name} has no {key} for {resource}, which quota {} counts", quota.name);
                         context.missing(workload.object, &container.field, &format!("resources.{key}.{resource}"), message);
