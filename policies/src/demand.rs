@@ -45,21 +45,33 @@ impl<'a> Ranges<'a> {
         self.by_namespace.get(namespace).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What a container asks for. Where it says nothing, its limit is its request, else a LimitRange gives one.
+    /// True: a container says how much it asks for, or its pod or a LimitRange does.
+    pub fn says(&self, workload: &Workload<'a>, container: &Container<'a>, kind: Kind, resource: &str) -> bool {
+        let whole = workload.pod.get("resources");
+        let of_whole = |kind: Kind| whole.as_ref().is_some_and(|whole| whole.get(kind.key()).is_some_and(|part| part.get(resource).is_some()));
+        // As for containers, the limit is the request where there is none.
+        of_whole(kind) || of_whole(Kind::Limits) || self.field(workload.namespace, container, kind, resource).is_some()
+    }
+
+    /// What a container asks for.
     pub fn of_container(&self, namespace: &str, container: &Container<'a>, kind: Kind, resource: &str) -> Option<Amount> {
+        Amount::of(&self.field(namespace, container, kind, resource)?)
+    }
+
+    /// Where it stands. Where a container says nothing, its limit is its request, else a LimitRange gives one.
+    fn field(&self, namespace: &str, container: &Container<'a>, kind: Kind, resource: &str) -> Option<Field<'a>> {
         let own = |kind: Kind| container.field.get("resources")?.get(kind.key())?.get(resource);
         // A LimitRange without defaults has its most as the limit, and the limit or its least as the request.
         let given = |keys: &[&str]| {
             let of = |limit: &Field<'a>| keys.iter().find_map(|key| limit.get(key)?.get(resource));
             self.of(namespace).iter().find_map(of)
         };
-        let field = match kind {
+        match kind {
             Kind::Limits => own(Kind::Limits).or_else(|| given(&["default", "max"])),
             Kind::Requests => own(Kind::Requests)
                 .or_else(|| own(Kind::Limits))
                 .or_else(|| given(&["defaultRequest", "default", "max", "min"])),
-        };
-        Amount::of(&field?)
+        }
     }
 
     /// What a pod asks for: its containers and sidecars together, or an init container beside the sidecars started

@@ -102,7 +102,9 @@ fn names(written: &str, resource: &str) -> bool {
         (Some(wanted), Some((_, subresource))) => wanted == subresource,
         _ => false,
     };
-    written == "*" || written == resource || by_subresource
+    // The fields of `userextras` are named as subresources.
+    let is_extra = resource == "userextras" && written.starts_with("userextras/");
+    written == "*" || written == resource || by_subresource || is_extra
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Somebody checks the signature of every image.
 //!
 //! ## What it does
-//! Reports images that no policy in the manifests verifies: no `ClusterImagePolicy` (sigstore) whose `glob` fits, and
-//! no `verifyImages` rule of a Kyverno policy whose `imageReferences` fit.
+//! Reports images that no policy in the manifests verifies: no `ClusterImagePolicy` (sigstore) or
+//! `ImageValidatingPolicy` (Kyverno) whose `glob` fits, and no `verifyImages` rule whose `imageReferences` fit.
 //!
 //! ## Why it matters
 //! Without a check at admission the cluster runs whatever the registry delivers, also after somebody broke into it.
@@ -34,8 +34,10 @@ fn check(context: &mut Context<'_, '_>) {
             let Some(field) = container.field.get("image") else { continue };
             let name = field.str().unwrap_or_default();
             let full = Image::parse(name).full_repository();
-            // A pattern may speak of the name as it is written, of the whole one, or of one with a tag.
-            if !patterns.iter().any(|pattern| fits(pattern, name) || fits(pattern, &full) || fits(pattern, &format!("{full}:"))) {
+            // A pattern may speak of the name as it is written, of the whole one, or of one with a tag. Some call Docker
+            // Hub by its older name.
+            let names = [name.to_owned(), format!("{full}:"), full.replacen("docker.io/", "index.docker.io/", 1), full];
+            if !patterns.iter().any(|pattern| names.iter().any(|name| fits(pattern, name))) {
                 let message = format!("no policy verifies the signature of image {name} of container {}", container.name);
                 context.wrong(workload.object, &field, message);
             }
@@ -48,6 +50,10 @@ fn patterns<'a>(index: &Index<'a>) -> Vec<&'a str> {
     let mut patterns = Vec::new();
     for policy in index.of_kinds(&["ClusterImagePolicy"]) {
         patterns.extend(Field::root(&policy.root).items_at("spec.images").iter().filter_map(|image| image.str_at("glob")));
+    }
+    for policy in index.of_kinds(&["ImageValidatingPolicy"]) {
+        let references = Field::root(&policy.root).items_at("spec.matchImageReferences");
+        patterns.extend(references.iter().filter_map(|reference| reference.str_at("glob")));
     }
     for policy in index.of_kinds(&["ClusterPolicy", "Policy"]) {
         for rule in Field::root(&policy.root).items_at("spec.rules") {

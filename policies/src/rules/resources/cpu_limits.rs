@@ -1,7 +1,8 @@
 //! Every container has a limit for CPU.
 //!
 //! ## What it does
-//! Reports containers without `resources.limits.cpu`, where no LimitRange of the namespace gives one.
+//! Reports containers without `resources.limits.cpu`, where neither the pod as a whole has one nor a LimitRange of the
+//! namespace gives one.
 //!
 //! ## Why it matters
 //! Where pods of several owners share nodes, one of them without a limit takes all that the others do not request.
@@ -26,9 +27,9 @@ pub const RULE: Rule =
 
 fn check(context: &mut Context<'_, '_>) {
     let ranges = Ranges::new(context.index);
-    for workload in context.index.workloads().iter().filter(|workload| workload.pod.at("resources.limits.cpu").is_none()) {
+    for workload in context.index.workloads() {
         for container in workload.containers() {
-            if ranges.of_container(workload.namespace, container, Kind::Limits, "cpu").is_none() {
+            if !ranges.says(workload, container, Kind::Limits, "cpu") {
                 let message = format!("container {} has no limit for cpu", container.name);
                 context.missing(workload.object, &container.field, "resources.limits.cpu", message);
             }

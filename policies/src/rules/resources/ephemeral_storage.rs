@@ -30,7 +30,7 @@ fn check(context: &mut Context<'_, '_>) {
     let ranges = Ranges::new(context.index);
     for workload in context.index.workloads() {
         for container in workload.containers() {
-            let lacks = |kind: &Kind| ranges.of_container(workload.namespace, container, *kind, "ephemeral-storage").is_none();
+            let lacks = |kind: &Kind| !ranges.says(workload, container, *kind, "ephemeral-storage");
             if let Some(kind) = [Kind::Requests, Kind::Limits].into_iter().find(lacks) {
                 let message = format!("container {} has no {} for ephemeral-storage", container.name, kind.key());
                 let key = format!("resources.{}.ephemeral-storage", kind.key());

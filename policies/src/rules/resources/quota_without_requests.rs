@@ -54,12 +54,8 @@ fn check(context: &mut Context<'_, '_>) {
         for quota in quotas.get(workload.namespace).into_iter().flatten() {
             let Some(hard) = Field::root(&quota.root).at("spec.hard") else { continue };
             for (_, kind, resource) in COUNTED.iter().filter(|(key, ..)| hard.get(key).is_some()) {
-                let for_the_whole_pod = workload.pod.at(&format!("resources.{}.{resource}", kind.key()));
-                if for_the_whole_pod.is_some() {
-                    continue;
-                }
                 for container in workload.containers() {
-                    if ranges.of_container(workload.namespace, container, *kind, resource).is_none() {
+                    if !ranges.says(workload, container, *kind, resource) {
                         let (name, key) = (container.name, kind.key());
                         let message = format!("container {name} has no {key} for {resource}, which quota {} counts", quota.name);
                         context.missing(workload.object, &container.field, &format!("resources.{key}.{resource}"), message);
