@@ -145,7 +145,7 @@ impl ExperimentRun<'_> {
         let stores = proven.then(|| StoreWatch::start(&stage.client, stage.platform, self.spec, stage.recorder.clock(), deadline, &stage.stop));
         let (recovered, (until_ms, read_back)) =
             tokio::join!(self.workloads_full(&plan, &effect, injected, injected_ms, proven), self.hold_and_recover(record, injected));
-        seen.held = alert_watch::Held { from_ms: injected_ms, until_ms };
+        seen.held = crate::alert_judge::Held { from_ms: injected_ms, until_ms };
         seen.recovered = recovered;
         seen.read_back = Some(read_back);
         // The whole of the fault was watched; what comes now is the aftermath.

@@ -1,6 +1,7 @@
 //! From what was observed of one experiment to its assertions. Pure: every verdict can be tried without a cluster.
 
-use crate::alert_watch::{self, AlertLog, Held};
+use crate::alert_judge::{self, Held};
+use crate::alert_watch::AlertLog;
 use crate::budget_guard::Worst;
 use crate::client_view::{ClientRecovery, ClientView};
 use crate::cluster_watch::Exits;
@@ -73,7 +74,7 @@ pub fn assertions(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
             all.extend(clients(spec, seen));
             all.push(recovers(spec, seen));
             all.extend(spec.stores.iter().map(|store| whole(spec, store, seen)));
-            all.extend(seen.alerts.iter().flat_map(|log| alert_watch::judge(spec, log, seen.held)));
+            all.extend(seen.alerts.iter().flat_map(|log| alert_judge::judge(spec, log, seen.held)));
             all.extend(drain(spec, seen));
             all.extend(graceful(&id("graceful_exit"), seen));
         }

@@ -3,6 +3,7 @@
 //! A fault is planned (purely, from what the cluster lists), journaled on disk, applied, proven, recovered, and the
 //! recovery is read back from the cluster. A fault that was not proven is never judged.
 
+pub mod alert_judge;
 pub mod alert_watch;
 pub mod api_client;
 pub mod budget_guard;

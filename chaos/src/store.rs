@@ -201,20 +201,28 @@ impl<'a> Place<'a> {
     /// # Errors
     /// When it does not exist.
     pub async fn workload(&self, workload: &str) -> Result<StoreWorkload, ChaosError> {
-        let (kind, name) = kind_and_name(workload);
-        let missing = ChaosError::kubernetes(format!("read {kind} {name}"));
-        let (replicas, selector) = if kind == "Deployment" {
-            let api: Api<Deployment> = Api::namespaced(self.client.clone(), self.namespace);
-            let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
-            (spec.replicas, spec.selector)
-        } else {
-            let api: Api<StatefulSet> = Api::namespaced(self.client.clone(), self.namespace);
-            let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
-            (spec.replicas, spec.selector)
-        };
-        let pods = selected_pods(self.client, self.namespace, &selector.match_labels.unwrap_or_default()).await?;
-        Ok(StoreWorkload { desired: usize::try_from(replicas.unwrap_or(1)).unwrap_or_default(), pods })
+        workload_pods(self.client, self.namespace, workload).await
     }
+}
+
+/// A workload, `Kind/name` or the name of a StatefulSet, with its pods.
+///
+/// # Errors
+/// When it does not exist.
+pub async fn workload_pods(client: &Client, namespace: &str, workload: &str) -> Result<StoreWorkload, ChaosError> {
+    let (kind, name) = kind_and_name(workload);
+    let missing = ChaosError::kubernetes(format!("read {kind} {name}"));
+    let (replicas, selector) = if kind == "Deployment" {
+        let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+        let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
+        (spec.replicas, spec.selector)
+    } else {
+        let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
+        let spec = api.get(name).await.map_err(missing)?.spec.unwrap_or_default();
+        (spec.replicas, spec.selector)
+    };
+    let pods = selected_pods(client, namespace, &selector.match_labels.unwrap_or_default()).await?;
+    Ok(StoreWorkload { desired: usize::try_from(replicas.unwrap_or(1)).unwrap_or_default(), pods })
 }
 
 /// Names of the pods with these labels that are not on their way out, sorted.

@@ -57,3 +57,32 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
 }
+
+impl Finding {
+    /// What stays the same when lines move: rule, object and field. Two breaches of one field share it.
+    pub fn fingerprint(&self) -> String {
+        format!("{}/{}/{}", self.rule, self.resource, self.field)
+    }
+
+    /// True when nobody has accepted it.
+    pub fn stands(&self) -> bool {
+        self.waived.is_none()
+    }
+}
+
+/// A finding, for tests.
+#[cfg(test)]
+pub(crate) fn sample(severity: Severity, waived: Option<&str>) -> Finding {
+    Finding {
+        rule: "IMG001".into(),
+        name: "latest-tag".into(),
+        severity,
+        location: Location { file: "fixtures/my shop/deployment.yaml".into(), line: 12, column: 5 },
+        field: "spec.replicas".into(),
+        resource: "Deployment shop/order".into(),
+        message: "it moves".into(),
+        why: "two pods may differ".into(),
+        fix: "name a version".into(),
+        waived: waived.map(str::to_owned),
+    }
+}

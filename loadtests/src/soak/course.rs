@@ -52,7 +52,7 @@ pub(super) async fn run(ctx: &SoakStage<'_>, plan: &SoakPlan, crowd: &Arc<Crowd>
     let _ = timeout(ctx.patience.open, listed.wait_for(|pods| !pods::ready(pods).is_empty())).await;
     memory.own[0] = memory::own();
     let serving = pods::ready(&pods.now());
-    match memory::of_pods(&ctx.client, &ctx.platform.namespace, &serving, 0, ctx.patience.memory).await {
+    match memory::of_pods(&ctx.client, &ctx.platform.namespace, || serving.clone(), 0, ctx.patience.memory).await {
         Ok(before) => memory.before = before,
         Err(why) => memory.trouble = why,
     }
@@ -146,7 +146,7 @@ impl Course<'_> {
         spread.ready.retain(|pod| still.contains(pod));
         spread.after = self.crowd.board.spread();
         // By now there was time for a sample; one that is not there is not worth a longer soak.
-        memory.held = self.memory_of(&self.there_before(memory), since_unix, Duration::ZERO).await.unwrap_or_default();
+        memory.held = self.memory_of(|| self.there_before(memory), since_unix, Duration::ZERO).await.unwrap_or_default();
         kill
     }
 
@@ -215,7 +215,7 @@ impl Course<'_> {
         self.windows.push(Window { from_ms, to_ms: self.now(), pod: None, why });
     }
 
-    async fn memory_of(&self, pods: &BTreeSet<String>, since_unix_ms: i64, within: Duration) -> Result<ByPod, String> {
+    async fn memory_of(&self, pods: impl Fn() -> BTreeSet<String>, since_unix_ms: i64, within: Duration) -> Result<ByPod, String> {
         memory::of_pods(&self.ctx.client, &self.ctx.platform.namespace, pods, since_unix_ms, within).await
     }
 
@@ -228,12 +228,11 @@ impl Course<'_> {
     /// Their memory after the last connection.
     async fn memory_after(&self, memory: &mut Memory) {
         memory.own[2] = memory::own();
-        let both = self.there_before(memory);
-        if both.is_empty() {
+        if self.there_before(memory).is_empty() {
             return;
         }
         self.tell("waiting for a sample of the servers' memory");
-        match self.memory_of(&both, unix_ms(), self.ctx.patience.memory).await {
+        match self.memory_of(|| self.there_before(memory), unix_ms(), self.ctx.patience.memory).await {
             Ok(after) => memory.after = after,
             Err(why) => memory.trouble = why,
         }

@@ -65,11 +65,12 @@ fn fresh(list: List, since_unix_ms: i64) -> ByPod {
     list.items.into_iter().filter(newer).filter_map(one).collect()
 }
 
-/// The memory of these pods, by samples taken after `since_unix_ms` (0: any). Waits for them.
+/// The memory of pods, by samples taken after `since_unix_ms` (0: any). Waits for those that `pods` still names: an
+/// autoscaler may take one away meanwhile, and then there is no sample to wait for.
 ///
 /// # Errors
 /// Why they could not be had in time, for people.
-pub async fn of_pods(client: &Client, namespace: &str, pods: &BTreeSet<String>, since_unix_ms: i64, within: Duration) -> Result<ByPod, String> {
+pub async fn of_pods(client: &Client, namespace: &str, pods: impl Fn() -> BTreeSet<String>, since_unix_ms: i64, within: Duration) -> Result<ByPod, String> {
     let until = tokio::time::Instant::now() + within;
     let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods");
     loop {
@@ -80,6 +81,7 @@ pub async fn of_pods(client: &Client, namespace: &str, pods: &BTreeSet<String>, 
             Ok(Err(error)) => (error.to_string(), ByPod::new()),
             Err(_) => ("no answer".to_owned(), ByPod::new()),
         };
+        let pods = pods();
         if pods.iter().all(|pod| found.contains_key(pod)) {
             return Ok(found.into_iter().filter(|(pod, _)| pods.contains(pod)).collect());
         }

@@ -1,5 +1,8 @@
 //! The surfaces of a run, one file each. All of them draw from the same [`Run`] and the same [`Event`]s.
 
+pub mod findings_github;
+pub mod findings_junit;
+pub mod findings_markdown;
 pub mod html;
 pub mod junit;
 pub mod live;

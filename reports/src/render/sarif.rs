@@ -11,7 +11,15 @@ use std::collections::BTreeMap;
 /// # Errors
 /// Only for a bug in the JSON writer.
 pub fn render(events: &[Event]) -> Result<String, RenderError> {
-    let findings: Vec<&Finding> = events.iter().filter_map(|e| if let EventKind::Found(finding) = &e.kind { Some(finding) } else { None }).collect();
+    of_findings(events.iter().filter_map(|e| if let EventKind::Found(finding) = &e.kind { Some(finding) } else { None }))
+}
+
+/// Findings as a SARIF log.
+///
+/// # Errors
+/// Only for a bug in the JSON writer.
+pub fn of_findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Result<String, RenderError> {
+    let findings: Vec<&Finding> = findings.into_iter().collect();
     let rules: BTreeMap<&str, Value> = findings.iter().map(|f| (f.rule.as_str(), rule(f))).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -41,6 +49,8 @@ fn result(finding: &Finding) -> Value {
     let mut result = json!({
         "ruleId": finding.rule,
         "level": level,
+        // Code scanning knows a finding again by it, when lines have moved.
+        "partialFingerprints": {"gauntlet/v1": finding.fingerprint()},
         "message": {"text": format!("{}: {}", finding.resource, finding.message)},
         "locations": [{
             "physicalLocation": {"artifactLocation": {"uri": uri(&at.file)}, "region": {"startLine": at.line.max(1), "startColumn": at.column.max(1)}},
@@ -65,23 +75,10 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Location;
+    use crate::finding::sample;
 
     fn event(severity: Severity, waived: Option<&str>) -> Event {
-        let location = Location { file: "fixtures/my shop/deployment.yaml".into(), line: 12, column: 5 };
-        let finding = Finding {
-            rule: "IMG001".into(),
-            name: "latest-tag".into(),
-            severity,
-            location,
-            field: "spec.replicas".into(),
-            resource: "Deployment shop/order".into(),
-            message: "it moves".into(),
-            why: "two pods may differ".into(),
-            fix: "name a version".into(),
-            waived: waived.map(str::to_owned),
-        };
-        Event { at_ms: 1, platform: None, stage: None, kind: EventKind::Found(finding) }
+        Event { at_ms: 1, platform: None, stage: None, kind: EventKind::Found(sample(severity, waived)) }
     }
 
     fn rendered(events: &[Event]) -> Value {
@@ -97,6 +94,7 @@ mod tests {
         assert_eq!((place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()), (Some("fixtures/my%20shop/deployment.yaml"), Some(12)));
         let levels: Vec<_> = [0, 1].iter().map(|n| run["results"][n]["level"].as_str().expect("level")).collect();
         assert_eq!(levels, ["error", "note"]);
+        assert_eq!(run["results"][0]["partialFingerprints"]["gauntlet/v1"], "IMG001/Deployment shop/order/spec.replicas");
         assert!(run["results"][0].get("suppressions").is_none());
         assert_eq!(run["results"][1]["suppressions"][0]["justification"], "legacy");
     }

@@ -97,7 +97,8 @@ fn table(out: &mut String, key: &str, value: &str, rows: &BTreeMap<String, Strin
 }
 
 /// Text of others, so that it stays text: no table cell, link, emphasis, tag or mention is made of it.
-fn escaped(text: &str) -> String {
+/// Text of others that stays text, in a cell too.
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in one_line(text).chars() {
         match c {

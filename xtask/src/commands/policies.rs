@@ -1,32 +1,39 @@
 //! `cargo xtask policies`: judges manifests in memory. Needs no engine, no cluster and no kubeconfig.
 
+mod baseline;
 mod human;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use gauntlet_fixtures::manifest::{ManifestError, ManifestSet, load};
+use baseline::Baseline;
+use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, load, load_text};
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_fixtures::platform::load::find_above;
 use gauntlet_fixtures::platform::load_with_folder;
 use gauntlet_policies::{PolicySet, check};
 use gauntlet_reports::finding::{Finding, Severity};
+use gauntlet_reports::render::{findings_github, findings_junit, findings_markdown, sarif};
 use gauntlet_reports::verdict::Verdict;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Judges Kubernetes manifests: files, folders and kustomizations.
 ///
-/// Exit codes: 0 no finding of severity error, 1 at least one, 2 something could not be judged (and nothing failed).
+/// Exit codes: 0 no finding of severity error (--fail-on), 1 at least one, 2 something could not be judged (and nothing failed).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask policies fixtures/platforms/globeco/manifests/overlays/production\n  \
     cargo xtask policies my-manifests/ --format json\n  \
-    cargo xtask policies chart.yaml --set my-set.yaml\n\n\
+    cargo xtask policies chart.yaml --set my-set.yaml\n  \
+    cargo xtask policies my-manifests/ --format sarif > findings.sarif\n  \
+    helm template my-chart | cargo xtask policies - --fail-on warning\n  \
+    cargo xtask policies my-manifests/ --write-baseline known.json\n  \
+    cargo xtask policies my-manifests/ --baseline known.json\n\n\
     A folder with a kustomization.yaml is built as `kubectl kustomize` does. `cargo xtask explain RULE` prints a rule's manual page.")]
 pub struct PoliciesArgs {
-    /// Files or folders of manifests.
+    /// Files or folders of manifests; `-` is standard input.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// For a person or for a program.
@@ -38,6 +45,15 @@ pub struct PoliciesArgs {
     /// The platform whose waivers hold. Default: the nearest platform.yaml above each PATH.
     #[arg(long, value_name = "FOLDER")]
     pub platform: Option<PathBuf>,
+    /// The least severity that makes the exit code 1.
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
+    pub fail_on: FailOn,
+    /// Findings that are known: only new ones fail.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_baseline")]
+    pub baseline: Option<PathBuf>,
+    /// Writes what is found now as a baseline, and passes.
+    #[arg(long, value_name = "FILE")]
+    pub write_baseline: Option<PathBuf>,
 }
 
 /// How the outcome is printed.
@@ -47,6 +63,35 @@ pub enum Format {
     Human,
     /// One JSON object.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for CI systems that show tests.
+    Junit,
+    /// A table, for a comment under a pull request.
+    Markdown,
+    /// Workflow commands: GitHub Actions shows them at their lines.
+    Github,
+}
+
+/// The least severity that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Everything.
+    Info,
+    /// Warnings and errors.
+    Warning,
+    /// Errors.
+    Error,
+}
+
+impl From<FailOn> for Severity {
+    fn from(from: FailOn) -> Self {
+        match from {
+            FailOn::Info => Severity::Info,
+            FailOn::Warning => Severity::Warning,
+            FailOn::Error => Severity::Error,
+        }
+    }
 }
 
 /// What came of it.
@@ -54,6 +99,7 @@ struct Outcome {
     documents: usize,
     findings: Vec<Finding>,
     errors: Vec<ManifestError>,
+    fails_at: Severity,
 }
 
 /// Judges and prints. The answer is the exit code.
@@ -65,12 +111,21 @@ pub fn run(args: PoliciesArgs) -> Result<u8> {
         Some(file) => PolicySet::read(file).with_context(|| format!("failed to use {}", file.display()))?,
         None => PolicySet::production(),
     };
-    let outcome = judge(&args, &set, &today());
+    let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let mut outcome = judge(&args, &set, &today());
+    if let Some(known) = known {
+        let mended = known.apply(&mut outcome.findings);
+        if mended > 0 {
+            eprintln!("{mended} of the baseline's findings are gone: --write-baseline forgets them");
+        }
+    }
+    if let Some(path) = &args.write_baseline {
+        let baseline = Baseline::of(&outcome.findings);
+        baseline.apply(&mut outcome.findings);
+        baseline.write(path)?;
+    }
     let mut stdout = std::io::stdout().lock();
-    let text = match args.format {
-        Format::Human => human::render(&outcome, stdout.is_terminal()),
-        Format::Json => format!("{:#}", outcome.to_json()),
-    };
+    let text = outcome.render(args.format, stdout.is_terminal())?;
     match writeln!(stdout, "{}", text.trim_end()) {
         // Whoever reads us has seen enough, such as `head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
@@ -85,7 +140,7 @@ fn today() -> String {
 }
 
 fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
-    let mut outcome = Outcome { documents: 0, findings: Vec::new(), errors: Vec::new() };
+    let mut outcome = Outcome { documents: 0, findings: Vec::new(), errors: Vec::new(), fails_at: args.fail_on.into() };
     let mut platforms: BTreeMap<PathBuf, Option<LoadedPlatform>> = BTreeMap::new();
     for path in &args.paths {
         let folder = args.platform.clone().or_else(|| find_above(path));
@@ -96,7 +151,7 @@ fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
             platforms.insert(folder.clone(), platform);
         }
         let platform = folder.and_then(|folder| platforms.get(&folder)).and_then(Option::as_ref);
-        let loaded = load(path);
+        let loaded = if path == Path::new("-") { load_stdin() } else { load(path) };
         outcome.documents += loaded.documents();
         outcome.errors.extend(loaded.errors);
         for manifests in loaded.sets {
@@ -107,6 +162,14 @@ fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
     // A path inside another one is named twice and judged twice, but reported once.
     outcome.findings.dedup();
     outcome
+}
+
+fn load_stdin() -> Loaded {
+    let mut text = Vec::new();
+    match std::io::stdin().lock().read_to_end(&mut text) {
+        Ok(_) => load_text(&text, "standard input"),
+        Err(error) => Loaded { errors: vec![ManifestError::path("standard input", error.to_string())], ..Loaded::default() },
+    }
 }
 
 fn judge_set(manifests: &ManifestSet, platform: Option<&LoadedPlatform>, set: &PolicySet, today: &str) -> Vec<Finding> {
@@ -132,7 +195,7 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 impl Outcome {
     fn verdict(&self) -> Verdict {
-        let fails = |finding: &Finding| finding.severity == Severity::Error && finding.waived.is_none();
+        let fails = |finding: &Finding| finding.severity >= self.fails_at && finding.stands();
         if self.findings.iter().any(fails) {
             Verdict::Fail
         } else if self.errors.is_empty() {
@@ -140,6 +203,18 @@ impl Outcome {
         } else {
             Verdict::Inconclusive
         }
+    }
+
+    fn render(&self, format: Format, styled: bool) -> Result<String> {
+        let unreadable: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
+        Ok(match format {
+            Format::Human => human::render(self, styled),
+            Format::Json => format!("{:#}", self.to_json()),
+            Format::Sarif => sarif::of_findings(&self.findings)?,
+            Format::Junit => findings_junit::render(&self.findings, &unreadable, self.documents, self.fails_at)?,
+            Format::Markdown => findings_markdown::render(&self.findings, &unreadable, &human::summary(self)),
+            Format::Github => findings_github::render(&self.findings, &unreadable),
+        })
     }
 
     fn to_json(&self) -> serde_json::Value {

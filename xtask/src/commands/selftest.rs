@@ -8,8 +8,8 @@ use gauntlet_fixtures::platform::LoadedPlatform;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Breaks the platforms on purpose, one defect at a time, and passes only when each is found by the right stage with the
-/// right cause, and nothing else is raised.
+/// Breaks the platforms on purpose, each by one defect at a time, and passes only when each defect is found by the right
+/// stage with the right cause, and nothing else is raised.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: 0 all found, 1 one was missed, 2 one could not be judged.\n\n\
 Examples:\n  cargo xtask selftest\n  cargo xtask selftest --platform globeco --list\n  cargo xtask selftest --platform football --defect pdb-blocks-drain")]
@@ -34,7 +34,7 @@ pub struct SelftestArgs {
     verbose: bool,
 }
 
-/// Runs the defects one after the other.
+/// Runs the defects, those of different platforms side by side.
 ///
 /// # Errors
 /// When a defect's description cannot be read, or none is left.
@@ -59,27 +59,33 @@ pub async fn run(args: &SelftestArgs) -> Result<u8> {
     let stop = interrupt::token()?;
     let (mut missed, mut undecided) = (0, 0);
     let count = chosen.len();
-    for (at, (platform, defect)) in chosen.iter().enumerate() {
-        let name = format!("{}/{}", platform.platform.name, defect.name);
-        eprintln!("[{}/{count}] {name}: {}", at + 1, defect.description.about);
+    let waves = trial::waves(chosen);
+    for (at, wave) in waves.iter().enumerate() {
+        eprintln!("run {} of {}:", at + 1, waves.len());
+        for (platform, defect) in wave {
+            eprintln!("  {}/{}: {}", platform.platform.name, defect.name, defect.description.about);
+        }
         let started = Instant::now();
-        let report = out.join(&platform.platform.name).join(&defect.name);
-        let outcome = tokio::select! {
-            outcome = trial::run(defect, platform, args.seed, &report, !args.verbose) => outcome?,
-            () = stop.cancelled() => bail!("interrupted during {name}; `cargo xtask recover` takes back what it left"),
+        let report = out.join(format!("run-{}", at + 1));
+        let outcomes = tokio::select! {
+            outcomes = trial::run(wave, args.seed, &report, !args.verbose) => outcomes?,
+            () = stop.cancelled() => bail!("interrupted; `cargo xtask recover` takes back what was left"),
         };
-        let (word, why) = match outcome {
-            Outcome::Found(how) => ("found", how),
-            Outcome::Missed(why) => {
-                missed += 1;
-                ("MISSED", why)
-            }
-            Outcome::Inconclusive(why) => {
-                undecided += 1;
-                ("could not judge", why)
-            }
-        };
-        println!("{word}: {name} ({:.0} s): {why}", started.elapsed().as_secs_f64());
+        for ((platform, defect), outcome) in wave.iter().zip(outcomes) {
+            let (word, why) = match outcome {
+                Outcome::Found(how) => ("found", how),
+                Outcome::Missed(why) => {
+                    missed += 1;
+                    ("MISSED", why)
+                }
+                Outcome::Inconclusive(why) => {
+                    undecided += 1;
+                    ("could not judge", why)
+                }
+            };
+            println!("{word}: {}/{}: {why}", platform.platform.name, defect.name);
+        }
+        eprintln!("run {} of {} took {:.0} s", at + 1, waves.len(), started.elapsed().as_secs_f64());
     }
     println!("selftest: {} of {count} defects found, {missed} missed, {undecided} could not be judged; reports in {}", count - missed - undecided, out.display());
     Ok(if missed > 0 { 1 } else if undecided > 0 { 2 } else { 0 })

@@ -56,7 +56,7 @@ pub(crate) fn client(endpoint: &Endpoint) -> Result<reqwest::Client, reqwest::Er
 }
 
 /// An error with its causes: reqwest's own text hides the one that matters.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

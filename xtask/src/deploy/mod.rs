@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod kinds;
 pub mod object;
 pub mod order;
+pub mod promises;
 pub mod rewrite;
 pub mod rollout;
 pub mod settle;

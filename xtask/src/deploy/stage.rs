@@ -7,7 +7,7 @@ use super::rollout::{self, Limits, Outcome};
 use super::settle::{Look, settle};
 use super::snapshot::Snapshot;
 use super::workload::{Goal, Workload};
-use super::{entrypoint, evidence, tls};
+use super::{entrypoint, evidence, promises, tls};
 use crate::procedures::helm::Helm;
 use crate::procedures::tried::{self, Trial};
 use gauntlet_fixtures::endpoint::Endpoint;
@@ -112,6 +112,9 @@ pub async fn run(stage: DeployStage<'_>) -> StageReport {
         for served in serve(&stage).await {
             assertions.push(stage.recorder.assert(served));
         }
+        if assertions.iter().all(|a| a.verdict != Verdict::Fail) {
+            assertions.extend(keep_promises(&stage).await);
+        }
         // On a platform that does not serve a procedure would prove nothing.
         if assertions.iter().all(|a| a.verdict != Verdict::Fail) {
             assertions.extend(tried::run(&trial(&stage)).await.into_iter().map(|a| stage.recorder.assert(a)));
@@ -212,6 +215,21 @@ async fn serve(stage: &DeployStage<'_>) -> Vec<Assertion> {
         });
     }
     served
+}
+
+async fn keep_promises(stage: &DeployStage<'_>) -> Vec<Assertion> {
+    let mut kept = Vec::new();
+    for (at, promise) in stage.platform.promises.iter().enumerate() {
+        stage.recorder.progress(format!("promise: {}", promise.name));
+        let unique = format!("gauntlet-{}-{at}", stage.run_id);
+        let trial = promises::Trial { client: &stage.client, namespace: &stage.platform.namespace, endpoints: &stage.endpoints, unique: &unique };
+        let tried = tokio::select! {
+            tried = promises::try_one(&trial, promise) => tried,
+            () = stage.stop.cancelled() => break,
+        };
+        kept.push(stage.recorder.assert(tried));
+    }
+    kept
 }
 
 fn keep_evidence(stage: &DeployStage<'_>, snapshot: &Snapshot, assertions: &mut [Assertion]) {

@@ -48,7 +48,8 @@ pub async fn run(options: Options) -> Result<u8> {
         return dry_run::print(&options, &chosen).await;
     }
     let cache = Cache::locate()?;
-    let _lock = RunLock::take(cache.root(), &options.run_id)?;
+    // What needs no cluster disturbs nobody.
+    let _lock = options.needs_cluster().then(|| RunLock::take(cache.root(), &options.run_id)).transpose()?;
     let out = options.out(&repo)?;
     std::fs::create_dir_all(&out).with_context(|| format!("failed to make the report's folder {}", out.display()))?;
     let stop = interrupt::token()?;
@@ -166,22 +167,44 @@ impl Session {
         reports
     }
 
+    /// The stages of a platform that need the cluster, each in its turn; faults of nodes come after all else.
     async fn on_cluster(&self, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates) -> Vec<StageReport> {
-        let mut reports = Vec::new();
-        let mut blocked: Option<String> = None;
-        for name in self.cluster_stages() {
-            if let Some(why) = &blocked {
-                reports.push(self.could_not(chosen, name, why));
-                continue;
-            }
-            let report = self.ended(chosen, stages::run(self, chosen, cluster, gates, name).await);
-            if name == StageName::Deploy && report.verdict == Verdict::Fail {
-                blocked = Some("the platform was not deployed as declared".to_owned());
-            } else if name == StageName::Deploy && report.verdict == Verdict::Inconclusive {
-                blocked = Some(format!("the deployment could not be judged: {}", report.reason));
-            }
-            reports.push(report);
+        let all_nodes = gates.all_nodes().await;
+        let turn = gates.deploy().await;
+        let deploy = stages::run(self, chosen, cluster, StageName::Deploy).await;
+        drop(turn);
+        let blocked = match deploy.verdict {
+            Verdict::Fail => Some("the platform was not deployed as declared".to_owned()),
+            Verdict::Inconclusive => Some(format!("the deployment could not be judged: {}", deploy.reason)),
+            _ => None,
+        };
+        let mut reports = vec![self.ended(chosen, deploy)];
+        let mut left: Vec<_> = self.cluster_stages().filter(|s| *s != StageName::Deploy).collect();
+        if let Some(why) = blocked {
+            reports.extend(left.into_iter().map(|name| self.could_not(chosen, name, &why)));
+            return reports;
         }
+        let mut chaos = None;
+        while !left.is_empty() {
+            let turn = tokio::select! {
+                turn = gates.next(&mut left) => turn,
+                () = self.stop.cancelled() => None,
+            };
+            let Some((name, _permit)) = turn else { break };
+            let report = stages::run(self, chosen, cluster, name).await;
+            if name == StageName::Chaos && stages::chaos::takes_nodes(self, chosen) {
+                chaos = Some(report);
+            } else {
+                reports.push(self.ended(chosen, report));
+            }
+        }
+        drop(all_nodes);
+        if let Some(others) = chaos {
+            let report = stages::chaos::take_nodes(self, chosen, cluster, gates, others).await;
+            reports.push(self.ended(chosen, report));
+        }
+        reports.extend(left.into_iter().map(|name| self.could_not(chosen, name, "interrupted")));
+        reports.sort_by_key(|r| r.name);
         reports
     }
 

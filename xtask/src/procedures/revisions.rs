@@ -64,17 +64,27 @@ pub fn target(history: &[Revision], number: Option<i64>) -> Result<&Revision> {
     }
 }
 
+/// Changes of a Deployment that one rollback may collide with: its controllers write to it too.
+const COLLISIONS: u32 = 10;
+
 /// Puts a template in the place of the Deployment's present one. Gives the new generation. The replicas stay as they are.
 ///
 /// # Errors
-/// When the API server refuses, or somebody else changes the Deployment at the same time.
+/// When the API server refuses, or others never stop changing the Deployment.
 pub async fn set_template(client: &Client, namespace: &str, name: &str, template: PodTemplateSpec) -> Result<i64> {
     let api = Api::<Deployment>::namespaced(client.clone(), namespace);
-    let mut deployment = api.get(name).await.with_context(|| format!("failed to read Deployment {name}"))?;
-    deployment.metadata.managed_fields = None;
-    deployment.spec.get_or_insert_default().template = template;
-    let changed = api.replace(name, &PostParams::default(), &deployment).await.with_context(|| format!("failed to change Deployment {name}"))?;
-    Ok(changed.metadata.generation.unwrap_or_default())
+    for left in (0..COLLISIONS).rev() {
+        let mut deployment = api.get(name).await.with_context(|| format!("failed to read Deployment {name}"))?;
+        deployment.metadata.managed_fields = None;
+        deployment.spec.get_or_insert_default().template = template.clone();
+        match api.replace(name, &PostParams::default(), &deployment).await {
+            Ok(changed) => return Ok(changed.metadata.generation.unwrap_or_default()),
+            // Its status or its replicas changed between the two requests.
+            Err(kube::Error::Api(status)) if status.code == 409 && left > 0 => {}
+            Err(error) => return Err(error).with_context(|| format!("failed to change Deployment {name}")),
+        }
+    }
+    bail!("failed to change Deployment {name}: others changed it {COLLISIONS} times meanwhile")
 }
 
 /// The revision that a Deployment goes back to: see [`target`].
@@ -133,5 +143,21 @@ mod tests {
         assert!(target(&all, None).is_err());
         let unknown = target(&all, Some(7)).expect_err("unknown").to_string();
         assert!(unknown.contains("no revision 7") && unknown.contains("there are: 1"), "{unknown}");
+    }
+
+    #[tokio::test]
+    async fn a_collision_with_a_controller_is_tried_again() {
+        use crate::deploy::fake_api;
+        use wiremock::matchers::{method, path};
+        use wiremock::{Mock, ResponseTemplate};
+        let (server, client) = fake_api::start().await;
+        let place = "/apis/apps/v1/namespaces/shop/deployments/web";
+        let live = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "generation": 3},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {}, "spec": {"containers": []}}}});
+        Mock::given(method("GET")).and(path(place)).respond_with(ResponseTemplate::new(200).set_body_json(&live)).expect(2).mount(&server).await;
+        let refused = fake_api::status(409, "Conflict", "the object has been modified");
+        Mock::given(method("PUT")).and(path(place)).respond_with(refused).up_to_n_times(1).mount(&server).await;
+        Mock::given(method("PUT")).and(path(place)).respond_with(ResponseTemplate::new(200).set_body_json(&live)).mount(&server).await;
+        assert_eq!(set_template(&client, "shop", "web", PodTemplateSpec::default()).await.expect("changed"), 3);
     }
 }

@@ -116,11 +116,21 @@ impl Defect {
         platform["manifests"]["environments"] = serde_json::json!({});
         // Procedures take time and find other things.
         platform["procedures"]["tried"] = serde_json::json!([]);
+        if !self.description.experiments.is_empty() {
+            let wanted = |e: &Value| e["name"].as_str().is_some_and(|name| self.description.experiments.iter().any(|w| w == name));
+            let all = platform["experiments"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            platform["experiments"] = all.into_iter().filter(wanted).map(of_every_profile).collect();
+        }
         if let Some(patch) = &self.description.platform {
             merge(&mut platform, patch);
         }
         Ok(platform)
     }
+}
+
+fn of_every_profile(mut experiment: Value) -> Value {
+    experiment["profiles"] = serde_json::json!([]);
+    experiment
 }
 
 /// RFC 7386.

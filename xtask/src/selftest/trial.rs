@@ -4,7 +4,7 @@ use super::defect::{Defect, Finding};
 use anyhow::{Context as _, Result};
 use gauntlet_fixtures::facts::means;
 use gauntlet_fixtures::platform::LoadedPlatform;
-use gauntlet_reports::run::{Assertion, Run, StageName};
+use gauntlet_reports::run::{Assertion, PlatformReport, Run, StageName};
 use gauntlet_reports::verdict::Verdict;
 use std::path::Path;
 use std::process::Stdio;
@@ -21,24 +21,24 @@ pub enum Outcome {
     Inconclusive(String),
 }
 
-/// Runs the suite on the broken platform.
+/// A defect, and the platform that it is planted in.
+pub type Planted = (LoadedPlatform, Defect);
+
+/// Runs the suite once on broken platforms that are different ones, each with its defect, and all through the same stages.
+/// Gives what became of each.
 ///
 /// # Errors
 /// When the run cannot be started or its report cannot be read.
-pub async fn run(defect: &Defect, good: &LoadedPlatform, seed: u64, out: &Path, quiet: bool) -> Result<Outcome> {
-    let folder = tempfile::tempdir().context("failed to make a folder")?;
-    std::fs::write(folder.path().join("platform.yaml"), defect.platform_yaml(good)?.to_string())?;
-    // What the platform's folder holds beside manifests is the broken one's too.
-    for part in ["services", "facts.yaml"] {
-        if good.folder.join(part).exists() {
-            std::os::unix::fs::symlink(good.folder.join(part).canonicalize()?, folder.path().join(part))?;
-        }
-    }
-    let stages: Vec<_> = defect.description.only.iter().map(|s| s.as_str()).collect();
+pub async fn run(wave: &[Planted], seed: u64, out: &Path, quiet: bool) -> Result<Vec<Outcome>> {
+    let Some((_, first)) = wave.first() else { return Ok(Vec::new()) };
+    let stages: Vec<_> = first.description.only.iter().map(|s| s.as_str()).collect();
     let mut command = Command::new(crate::machine::own_program()?);
-    command.args(["verify", "--yes", "--seed", &seed.to_string(), "--only", &stages.join(","), "--platform"]).arg(folder.path()).arg("--out").arg(out);
-    if !defect.description.experiments.is_empty() {
-        command.args(["--experiment", &defect.description.experiments.join(",")]);
+    command.args(["verify", "--yes", "--seed", &seed.to_string(), "--only", &stages.join(",")]).arg("--out").arg(out);
+    let mut folders = Vec::new();
+    for (good, defect) in wave {
+        let folder = broken(good, defect)?;
+        command.arg("--platform").arg(folder.path());
+        folders.push(folder);
     }
     if quiet {
         command.stderr(Stdio::null()).stdout(Stdio::null());
@@ -47,15 +47,53 @@ pub async fn run(defect: &Defect, good: &LoadedPlatform, seed: u64, out: &Path, 
     let status = command.status().await.context("failed to start the suite")?;
     let path = out.join("run.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        return Ok(Outcome::Inconclusive(format!("the run wrote no report (exit code {:?})", status.code())));
+        let why = format!("the run wrote no report (exit code {:?}); --verbose shows what it said", status.code());
+        return Ok(wave.iter().map(|_| Outcome::Inconclusive(why.clone())).collect());
     };
     let run: Run = serde_json::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?;
-    Ok(judge(&defect.description.finds, &run))
+    Ok(wave.iter().map(|(good, defect)| judged(good, defect, &run)).collect())
 }
 
-/// Compares a run with what must be found. Pure.
-fn judge(finds: &Finding, run: &Run) -> Outcome {
-    let all: Vec<(StageName, &Assertion)> = run.platforms.iter().flat_map(|p| &p.stages).flat_map(|s| s.assertions.iter().map(|a| (s.name, a))).collect();
+fn judged(good: &LoadedPlatform, defect: &Defect, run: &Run) -> Outcome {
+    match run.platforms.iter().find(|p| p.name == good.platform.name) {
+        Some(report) => judge(&defect.description.finds, report),
+        None => Outcome::Inconclusive(format!("the run's report does not hold the platform {}", good.platform.name)),
+    }
+}
+
+/// A folder with the broken platform. What the platform's folder holds beside manifests is the broken one's too.
+fn broken(good: &LoadedPlatform, defect: &Defect) -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir().context("failed to make a folder")?;
+    std::fs::write(folder.path().join("platform.yaml"), defect.platform_yaml(good)?.to_string())?;
+    for part in ["services", "facts.yaml"] {
+        if good.folder.join(part).exists() {
+            std::os::unix::fs::symlink(good.folder.join(part).canonicalize()?, folder.path().join(part))?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Puts defects together that one run can try: of different platforms, through the same stages. In their order.
+pub fn waves(planted: Vec<Planted>) -> Vec<Vec<Planted>> {
+    let mut waves: Vec<Vec<Planted>> = Vec::new();
+    for (platform, defect) in planted {
+        let fits = |wave: &&mut Vec<Planted>| {
+            let same_stages = wave.iter().all(|(_, other)| other.description.only == defect.description.only);
+            same_stages && wave.iter().all(|(other, _)| other.platform.name != platform.platform.name)
+        };
+        match waves.iter_mut().find(fits) {
+            Some(wave) => wave.push((platform, defect)),
+            None => waves.push(vec![(platform, defect)]),
+        }
+    }
+    // What needs no cluster says at once what it has to say.
+    waves.sort_by_key(|wave| wave.iter().flat_map(|(_, d)| d.description.only.iter().copied()).max());
+    waves
+}
+
+/// Compares a platform's report with what must be found. Pure.
+fn judge(finds: &Finding, platform: &PlatformReport) -> Outcome {
+    let all: Vec<(StageName, &Assertion)> = platform.stages.iter().flat_map(|s| s.assertions.iter().map(|a| (s.name, a))).collect();
     let failed: Vec<_> = all.iter().filter(|(_, a)| a.verdict == Verdict::Fail).collect();
     let wanted = |stage: StageName, a: &Assertion| stage == finds.stage && means(&finds.assertion, &a.id);
     let text = |a: &Assertion| format!("{} {}", a.reason, a.evidence.join(" "));
@@ -77,7 +115,7 @@ fn judge(finds: &Finding, run: &Run) -> Outcome {
     }
     let others: Vec<_> = failed.iter().map(|f| told(f)).collect();
     if others.is_empty() {
-        let undecided = run.platforms.iter().flat_map(|p| &p.stages).find(|s| s.verdict == Verdict::Inconclusive);
+        let undecided = platform.stages.iter().find(|s| s.verdict == Verdict::Inconclusive);
         return match undecided {
             Some(stage) => Outcome::Inconclusive(format!("{}: {}", stage.name, stage.reason)),
             None => Outcome::Missed("nothing failed".to_owned()),
@@ -91,12 +129,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn run_with(assertions: &[Assertion]) -> Run {
-        serde_json::from_value(json!({"run_id": "r", "verdict": "fail", "reason": "", "seed": 1, "profile": "quick", "started_at": "", "duration_ms": 1,
-            "host": {"os": "", "kernel": "", "cores": 1, "memory_mib": 1}, "cluster": null,
-            "platforms": [{"name": "p", "verdict": "fail", "stages": [{"name": "deploy", "verdict": "fail", "reason": "", "started_ms": 0, "ended_ms": 1,
-                "assertions": assertions}]}]}))
-        .expect("a run")
+    fn report(assertions: &[Assertion]) -> PlatformReport {
+        let stage = json!({"name": "deploy", "verdict": "fail", "reason": "", "started_ms": 0, "ended_ms": 1, "assertions": assertions});
+        serde_json::from_value(json!({"name": "p", "verdict": "fail", "stages": [stage]})).expect("a report")
     }
 
     fn finds() -> Finding {
@@ -109,18 +144,35 @@ mod tests {
 
     #[test]
     fn found_with_its_cause_and_only_its_consequences() {
-        let run = run_with(&[fail("deploy.rolled_out", "probe on port 9090"), fail("deploy.pods_ready", "x")]);
-        assert!(matches!(judge(&finds(), &run), Outcome::Found(_)));
-        let run = run_with(&[fail("deploy.rolled_out", "probe on port 9090"), fail("deploy.spread", "x")]);
-        assert!(matches!(judge(&finds(), &run), Outcome::Missed(why) if why.contains("deploy.spread")));
+        let seen = report(&[fail("deploy.rolled_out", "probe on port 9090"), fail("deploy.pods_ready", "x")]);
+        assert!(matches!(judge(&finds(), &seen), Outcome::Found(_)));
+        let seen = report(&[fail("deploy.rolled_out", "probe on port 9090"), fail("deploy.spread", "x")]);
+        assert!(matches!(judge(&finds(), &seen), Outcome::Missed(why) if why.contains("deploy.spread")));
     }
 
     #[test]
     fn a_wrong_cause_or_no_failure_is_a_miss() {
-        let run = run_with(&[fail("deploy.rolled_out", "timed out")]);
-        assert!(matches!(judge(&finds(), &run), Outcome::Missed(why) if why.contains("9090")));
-        assert!(matches!(judge(&finds(), &run_with(&[])), Outcome::Missed(_) | Outcome::Inconclusive(_)));
-        let run = run_with(&[Assertion::inconclusive("deploy.rolled_out", "", "no answer")]);
-        assert!(matches!(judge(&finds(), &run), Outcome::Inconclusive(_)));
+        let seen = report(&[fail("deploy.rolled_out", "timed out")]);
+        assert!(matches!(judge(&finds(), &seen), Outcome::Missed(why) if why.contains("9090")));
+        assert!(matches!(judge(&finds(), &report(&[])), Outcome::Missed(_) | Outcome::Inconclusive(_)));
+        let seen = report(&[Assertion::inconclusive("deploy.rolled_out", "", "no answer")]);
+        assert!(matches!(judge(&finds(), &seen), Outcome::Inconclusive(_)));
+    }
+
+    #[test]
+    fn a_wave_has_each_platform_once_and_one_choice_of_stages() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+        let all = crate::pipeline::platforms::choose(&fixtures, &[]).expect("platforms");
+        let planted: Vec<Planted> = all.iter().flat_map(|p| crate::selftest::defect::of_platform(p).expect("defects").into_iter().map(|d| (p.clone(), d))).collect();
+        let count = planted.len();
+        let waves = waves(planted);
+        assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), count);
+        assert!(waves.len() < count, "some are tried together");
+        for wave in &waves {
+            let names: std::collections::BTreeSet<_> = wave.iter().map(|(p, _)| &p.platform.name).collect();
+            assert_eq!(names.len(), wave.len());
+            assert!(wave.iter().all(|(_, d)| d.description.only == wave[0].1.description.only));
+        }
+        assert_eq!(waves[0][0].1.description.only, [StageName::Policies]);
     }
 }

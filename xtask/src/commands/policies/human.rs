@@ -69,7 +69,8 @@ fn span(line: &str, column: u32) -> Range<usize> {
     start..start + length
 }
 
-fn summary(outcome: &Outcome) -> String {
+/// Verdict and counts in one line.
+pub fn summary(outcome: &Outcome) -> String {
     let count = |severity| {
         outcome.findings.iter().filter(|finding| finding.severity == severity && finding.waived.is_none()).count()
     };

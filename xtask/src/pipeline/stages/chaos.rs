@@ -12,32 +12,63 @@ use gauntlet_reports::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Applies the platform's experiments one after the other: first those that stay inside its namespace, then, with the
-/// cluster to itself, those that take a node.
-pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates, recorder: Recorder) -> StageReport {
-    let started = recorder.clock().now_ms();
+/// Which of a platform's experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Those that stay inside its namespace.
+    Namespace,
+    /// Those that take a node, and need the cluster to themselves.
+    Nodes,
+}
+
+impl Part {
+    fn of(self, session: &Session, chosen: &LoadedPlatform) -> Platform {
+        let mut platform = session.options.chosen_experiments(&chosen.platform);
+        platform.experiments.retain(|e| takes_a_node(&e.fault) == (self == Part::Nodes));
+        platform
+    }
+}
+
+/// True when a platform's chaos stage goes on once every node may be taken.
+pub fn takes_nodes(session: &Session, chosen: &LoadedPlatform) -> bool {
+    refused(session, chosen, &session.recorder).is_none() && !Part::Nodes.of(session, chosen).experiments.is_empty()
+}
+
+/// Why a platform has no chaos stage at all.
+fn refused(session: &Session, chosen: &LoadedPlatform, recorder: &Recorder) -> Option<StageReport> {
+    let now = recorder.clock().now_ms();
     if chosen.platform.experiments.is_empty() {
-        return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments");
+        return Some(StageReport::not_applicable(StageName::Chaos, now, "the platform declares no experiments"));
     }
     if chosen.platform.ledgers.is_empty() && chosen.platform.load.is_none() {
-        return super::could_not(&recorder, StageName::Chaos, started, "the platform declares neither a ledger nor a load: nobody would notice a fault");
+        let why = "the platform declares neither a ledger nor a load: nobody would notice a fault";
+        return Some(super::could_not(recorder, StageName::Chaos, now, why));
     }
-    if session.options.chosen_experiments(&chosen.platform).experiments.is_empty() {
-        return StageReport::not_applicable(StageName::Chaos, started, "the platform declares no experiments for this profile");
+    let none = session.options.chosen_experiments(&chosen.platform).experiments.is_empty();
+    none.then(|| StageReport::not_applicable(StageName::Chaos, now, "the platform declares no experiments for this profile"))
+}
+
+/// Applies the experiments that stay inside the platform's namespace, one after the other.
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, recorder: Recorder) -> StageReport {
+    if let Some(report) = refused(session, chosen, &recorder) {
+        return report;
     }
-    let mut parts = Vec::new();
-    for nodes in [false, true] {
-        let mut platform = session.options.chosen_experiments(&chosen.platform);
-        platform.experiments.retain(|e| takes_a_node(&e.fault) == nodes);
-        if platform.experiments.is_empty() {
-            continue;
-        }
-        let waiting = if nodes { "waiting until no other platform is judged" } else { "waiting for the cluster" };
-        recorder.progress(waiting);
-        let (_pass, _alone) = if nodes { (None, Some(gates.nodes().await)) } else { (Some(gates.stage(StageName::Chaos).await), None) };
-        parts.push(part(session, chosen, &platform, cluster, &recorder).await);
+    let started = recorder.clock().now_ms();
+    let platform = Part::Namespace.of(session, chosen);
+    if platform.experiments.is_empty() {
+        return joined(Vec::new(), started, started);
     }
-    joined(parts, started, recorder.clock().now_ms())
+    part(session, chosen, &platform, cluster, &recorder).await
+}
+
+/// Applies the experiments that take a node, when nobody else is judged, and joins their verdicts to those of the others.
+pub async fn take_nodes(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates, others: StageReport) -> StageReport {
+    let recorder = session.recorder.scoped(&chosen.platform.name, StageName::Chaos);
+    recorder.progress("waiting until no other platform is judged");
+    let _alone = gates.nodes().await;
+    let nodes = part(session, chosen, &Part::Nodes.of(session, chosen), cluster, &recorder).await;
+    let started = others.started_ms;
+    joined(vec![others, nodes], started, recorder.clock().now_ms())
 }
 
 /// One report of several parts: what could not be judged in one is not judged by the other.

@@ -9,7 +9,6 @@ pub mod policies;
 pub mod soak;
 
 use super::Session;
-use super::gates::Gates;
 use gauntlet_fixtures::platform::LoadedPlatform;
 use crate::cluster::Cluster;
 use gauntlet_fixtures::endpoint::Endpoint;
@@ -17,17 +16,9 @@ use gauntlet_reports::event::EventKind;
 use gauntlet_reports::recorder::Recorder;
 use gauntlet_reports::run::{StageName, StageReport};
 
-/// Runs one stage that needs a cluster.
-pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, gates: &Gates, name: StageName) -> StageReport {
+/// Runs one stage that needs a cluster. Of chaos: what takes no node.
+pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, name: StageName) -> StageReport {
     let recorder = session.recorder.scoped(&chosen.platform.name, name);
-    // Chaos passes its gates by itself: some of its faults need the nodes alone.
-    let _pass = match name {
-        StageName::Chaos => None,
-        name => tokio::select! {
-            pass = gates.stage(name) => Some(pass),
-            () = session.stop.cancelled() => None,
-        },
-    };
     let started = recorder.clock().now_ms();
     recorder.emit(EventKind::StageStarted { expected_ms: expected_ms(session, chosen, name) });
     if session.stop.is_cancelled() {
@@ -36,7 +27,7 @@ pub async fn run(session: &Session, chosen: &LoadedPlatform, cluster: &Cluster, 
     match name {
         StageName::Deploy => deploy::run(session, chosen, cluster, recorder).await,
         StageName::Load => load::run(session, chosen, cluster, recorder).await,
-        StageName::Chaos => chaos::run(session, chosen, cluster, gates, recorder).await,
+        StageName::Chaos => chaos::run(session, chosen, cluster, recorder).await,
         StageName::Drill => drill::run(session, chosen, cluster, recorder).await,
         StageName::Soak => soak::run(session, chosen, cluster, recorder).await,
         StageName::Policies => StageReport::inconclusive(name, started, started, "policies need no cluster"),
