@@ -6,7 +6,10 @@
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
 mod engine;
+mod flows;
 pub mod index;
+mod quantity;
+pub mod reach;
 pub mod registry;
 pub mod rule;
 mod rules;

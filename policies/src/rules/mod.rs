@@ -3,7 +3,9 @@
 pub mod autoscaling;
 pub mod availability;
 pub mod images;
+pub mod ingress;
 pub mod network;
+pub mod observability;
 pub mod pod_security;
 pub mod rbac;
 pub mod resources;

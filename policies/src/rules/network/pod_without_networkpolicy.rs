@@ -17,8 +17,8 @@
 //! spec: {podSelector: {}, policyTypes: [Ingress]} # egress is reported for every workload
 //! ```
 
+use crate::reach::{Direction, isolates};
 use crate::rule::{Context, Rule};
-use gauntlet_fixtures::manifest::Field;
 
 /// The rule.
 pub const RULE: Rule =
@@ -26,24 +26,18 @@ pub const RULE: Rule =
 
 fn check(context: &mut Context<'_, '_>) {
     for workload in context.index.workloads() {
-        if workload.pod.bool_at("hostNetwork") == Some(true) {
+        if workload.uses_host_network() {
             continue;
         }
         let policies = context.index.network_policies(workload);
-        let open: Vec<&str> = ["Ingress", "Egress"]
+        let open: Vec<&str> = [(Direction::Ingress, "ingress"), (Direction::Egress, "egress")]
             .into_iter()
-            .filter(|direction| !policies.iter().any(|policy| covers(&Field::root(&policy.root), direction)))
+            .filter(|(direction, _)| !policies.iter().any(|policy| isolates(policy, *direction)))
+            .map(|(_, name)| name)
             .collect();
         if !open.is_empty() {
-            let message = format!("no NetworkPolicy restricts the {} of its pods", open.join(" and ").to_lowercase());
+            let message = format!("no NetworkPolicy restricts the {} of its pods", open.join(" and "));
             context.whole(workload.object, message);
         }
-    }
-}
-
-fn covers(policy: &Field<'_>, direction: &str) -> bool {
-    match policy.at("spec.policyTypes") {
-        Some(types) => types.items().iter().any(|item| item.str() == Some(direction)),
-        None => direction == "Ingress" || policy.at("spec.egress").is_some(),
     }
 }
