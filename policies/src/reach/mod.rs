@@ -5,118 +5,20 @@
 //! is enough. Traffic of a pod's own node is always let in, and pods in the node's network are held by no policy.
 
 mod cidr;
+mod endpoint;
 mod policy;
+mod verdict;
 
 pub use cidr::Cidr;
+pub use endpoint::{Endpoint, Pod, Port};
 pub use policy::{Direction, Peer, Policy, PortRule, Rule, isolates};
+pub use verdict::{Side, Verdict};
 
 use crate::index::{Index, namespace_of};
 use crate::selector::{Labels, labels_of};
 use crate::workload::{DeclaredPort, Workload};
 use gauntlet_fixtures::manifest::{Field, Object};
 use std::collections::HashMap;
-use std::fmt;
-use std::net::IpAddr;
-
-/// One end of a connection.
-#[derive(Debug, Clone)]
-pub enum Endpoint<'a> {
-    /// A pod.
-    Pod(Pod<'a>),
-    /// An address outside of the cluster.
-    Address(IpAddr),
-    /// The node that the other end runs on: where the kubelet's probes come from.
-    Node,
-}
-
-/// A pod, as policies see it.
-#[derive(Debug, Clone)]
-pub struct Pod<'a> {
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its labels.
-    pub labels: Labels<'a>,
-    /// The ports that it declares: policies may call them by name.
-    pub ports: Vec<DeclaredPort<'a>>,
-    /// True: it uses the node's network.
-    pub host_network: bool,
-    /// The object that makes it, when it is one of the manifests'.
-    pub object: Option<&'a Object>,
-}
-
-impl<'a> Pod<'a> {
-    /// A pod of a workload.
-    pub fn of(workload: &Workload<'a>) -> Self {
-        Self {
-            namespace: workload.namespace,
-            labels: workload.labels.clone(),
-            ports: workload.declared_ports(),
-            host_network: workload.uses_host_network(),
-            object: Some(workload.object),
-        }
-    }
-}
-
-/// The destination's port, after a Service has translated it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Port<'a> {
-    /// Its number.
-    pub number: u16,
-    /// `TCP`, `UDP` or `SCTP`.
-    pub protocol: &'a str,
-}
-
-impl fmt::Display for Port<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.protocol)
-    }
-}
-
-/// What the policies of one end say.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Side<'a> {
-    /// No policy holds this end in this direction.
-    Open,
-    /// These policies allow it.
-    Allowed(Vec<&'a Object>),
-    /// These policies hold this end, and none of them allows it.
-    Denied(Vec<&'a Object>),
-}
-
-impl Side<'_> {
-    /// True: not denied.
-    pub fn is_allowed(&self) -> bool {
-        !matches!(self, Side::Denied(_))
-    }
-}
-
-impl fmt::Display for Side<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, policies) = match self {
-            Side::Open => return f.write_str("open: no policy selects it"),
-            Side::Allowed(policies) => ("allowed by", policies),
-            Side::Denied(policies) => ("denied: no rule for it in", policies),
-        };
-        let names: Vec<String> = policies.iter().map(|policy| policy.display_name()).collect();
-        write!(f, "{word} {}", names.join(", "))
-    }
-}
-
-/// Whether a connection is possible, and what decides.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Verdict<'a> {
-    /// What lets it out of its source.
-    pub egress: Side<'a>,
-    /// What lets it into its destination.
-    pub ingress: Side<'a>,
-}
-
-impl Verdict<'_> {
-    /// True: both ends allow it.
-    pub fn is_allowed(&self) -> bool {
-        self.egress.is_allowed() && self.ingress.is_allowed()
-    }
-}
 
 /// The policies of a set of objects, ready to be asked.
 pub struct Reach<'i, 'a> {
@@ -130,7 +32,7 @@ impl<'i, 'a> Reach<'i, 'a> {
     /// Reads the policies of an index.
     pub fn new(index: &'i Index<'a>) -> Self {
         let mut reach = Self { index, policies: HashMap::new(), by_namespace: HashMap::new(), namespaces: HashMap::new() };
-        for object in index.of_kind("NetworkPolicy").iter().copied().filter(|policy| policy.group() == "networking.k8s.io") {
+        for object in network_policies(index) {
             reach.policies.insert(std::ptr::from_ref(object), Policy::of(object));
             reach.by_namespace.entry(namespace_of(object)).or_default().push(object);
         }
@@ -208,6 +110,26 @@ impl<'i, 'a> Reach<'i, 'a> {
         let allowing: Vec<&'a Object> = allowing.map(|(policy, _)| policy.object).collect();
         if allowing.is_empty() { Side::Denied(isolating.iter().map(|(policy, _)| policy.object).collect()) } else { Side::Allowed(allowing) }
     }
+}
+
+/// The NetworkPolicies of Kubernetes itself: a network plugin's own kind may have the same name.
+pub fn network_policies<'a>(index: &Index<'a>) -> Vec<&'a Object> {
+    index.of_kind("NetworkPolicy").iter().copied().filter(|policy| policy.group() == "networking.k8s.io").collect()
+}
+
+/// True: there are policies of other kinds too, which may allow or deny what NetworkPolicies do not.
+pub fn has_other_policies(index: &Index<'_>) -> bool {
+    const KINDS: [&str; 7] = [
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "CiliumNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "GlobalNetworkPolicy",
+        "StagedNetworkPolicy",
+    ];
+    let foreign = |policy: &&Object| policy.group() != "networking.k8s.io";
+    KINDS.iter().any(|kind| !index.of_kind(kind).is_empty()) || index.of_kind("NetworkPolicy").iter().any(foreign)
 }
 
 /// A possible connection between two workloads.

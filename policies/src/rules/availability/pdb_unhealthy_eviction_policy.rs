@@ -1,8 +1,8 @@
 //! A pod that is broken does not hold up a drain.
 //!
 //! ## What it does
-//! Reports PodDisruptionBudgets of Deployments without `unhealthyPodEvictionPolicy: AlwaysAllow`. Budgets of
-//! StatefulSets are left out: there the default protects the data of a member that is not ready yet.
+//! Reports PodDisruptionBudgets of Deployments without `unhealthyPodEvictionPolicy: AlwaysAllow`. Budgets that select
+//! a StatefulSet are left out: there the default protects the data of a member that is not ready yet.
 //!
 //! ## Why it matters
 //! By default a running pod that is not ready may only go when enough others are healthy. While an application
@@ -18,7 +18,7 @@
 //! ```
 
 use crate::rule::{Context, Rule};
-use gauntlet_fixtures::manifest::Field;
+use gauntlet_fixtures::manifest::{Field, Object};
 use std::collections::HashSet;
 
 /// The rule.
@@ -31,7 +31,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(context: &mut Context<'_, '_>) {
-    let mut seen = HashSet::new();
+    // Those of StatefulSets count as seen.
+    let stores = context.index.workloads().iter().filter(|workload| workload.object.kind == "StatefulSet");
+    let mut seen: HashSet<*const Object> = stores.flat_map(|store| context.index.budgets(store)).map(|budget| std::ptr::from_ref(*budget)).collect();
     for workload in context.index.workloads().iter().filter(|workload| workload.object.kind == "Deployment") {
         for budget in context.index.budgets(workload) {
             if !seen.insert(std::ptr::from_ref(*budget)) {

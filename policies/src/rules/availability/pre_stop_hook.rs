@@ -16,6 +16,9 @@
 //! containers:
 //!   - {name: web, image: 'web:1.0', ports: [{containerPort: 8080}]} # reported: no lifecycle.preStop
 //! ```
+//!
+//! ## Off by default
+//! A program that goes on serving for a while after the signal needs no hook, and manifests do not say whether it does.
 
 use crate::rule::{Context, Rule};
 use crate::workload::Role;

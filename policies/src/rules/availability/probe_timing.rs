@@ -1,9 +1,10 @@
 //! Probes are patient enough to be right.
 //!
 //! ## What it does
-//! Reports liveness probes that restart a container at the first missed answer (`failureThreshold: 1`), probes that
-//! wait for an answer longer than their period, and what the API server refuses: a `successThreshold` other than 1 for
-//! liveness and startup, and a termination grace period of a readiness probe.
+//! Reports liveness probes that restart a container at the first missed answer (`failureThreshold: 1`), liveness and
+//! readiness probes that wait for an answer longer than their period, and what the API server refuses: a
+//! `successThreshold` other than 1 for liveness and startup, and a termination grace period of a readiness probe. A
+//! startup probe may ask often and wait long: the next question comes after the answer.
 //!
 //! ## Why it matters
 //! One slow answer is a garbage collection or a busy node, and the restart costs more than it mends. A time-out above
@@ -29,7 +30,7 @@ fn check(context: &mut Context<'_, '_>) {
                 let Some(probe) = container.field.get(name) else { continue };
                 let period = probe.i64_at("periodSeconds").unwrap_or(10);
                 let mut found = Vec::new();
-                if let Some(field) = probe.get("timeoutSeconds").filter(|field| field.node.as_i64().is_some_and(|timeout| timeout > period)) {
+                if let Some(field) = probe.get("timeoutSeconds").filter(|field| name != "startupProbe" && field.node.as_i64().is_some_and(|timeout| timeout > period)) {
                     found.push((field.clone(), format!("waits {} s for an answer, and asks every {period} s", field.node)));
                 }
                 if let Some(field) = probe.get("failureThreshold").filter(|field| name == "livenessProbe" && field.node.as_i64() == Some(1)) {

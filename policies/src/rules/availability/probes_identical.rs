@@ -1,8 +1,8 @@
 //! A pod that is busy is spared before it is killed.
 //!
 //! ## What it does
-//! Reports liveness probes that ask exactly what the readiness probe of the container asks and give up as soon or
-//! sooner: `failureThreshold` times `periodSeconds` is not above the readiness probe's.
+//! Reports, for pods behind a Service, liveness probes that ask exactly what the readiness probe of the container asks
+//! and give up as soon or sooner: `failureThreshold` times `periodSeconds` is not above the readiness probe's.
 //!
 //! ## Why it matters
 //! Under load a pod answers late. It should lose its traffic first and recover; with equal probes it is restarted
@@ -25,7 +25,7 @@ pub const RULE: Rule =
     Rule { id: "AVL013", name: "probes-identical", parameters: &[], source: include_str!("probes_identical.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads() {
+    for workload in context.index.workloads().iter().filter(|workload| !context.index.services(workload).is_empty()) {
         for container in workload.containers() {
             let (Some(live), Some(ready)) = (container.field.get("livenessProbe"), container.field.get("readinessProbe")) else { continue };
             let same = |action: &str| live.get(action).is_some_and(|own| ready.get(action).is_some_and(|other| own.node == other.node));

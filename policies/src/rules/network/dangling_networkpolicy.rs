@@ -17,7 +17,7 @@
 //! spec: {podSelector: {matchLabels: {app: wbe}}} # reported: the pods are labelled app=web
 //! ```
 
-use crate::reach::Policy;
+use crate::reach::{Policy, network_policies};
 use crate::rule::{Context, Rule};
 use crate::selector::is_set_by_controllers;
 use gauntlet_fixtures::manifest::Field;
@@ -28,7 +28,7 @@ pub const RULE: Rule =
 
 fn check(context: &mut Context<'_, '_>) {
     let index = context.index;
-    for object in index.of_kind("NetworkPolicy").to_vec() {
+    for object in network_policies(index) {
         let policy = Policy::of(object);
         let mut there = index.workloads_in(policy.namespace).peekable();
         let Some(field) = Field::root(&object.root).at("spec.podSelector") else { continue };

@@ -18,8 +18,11 @@
 //!   - from:
 //!       - podSelector: {matchLabels: {app: prometheus}} # reported: Prometheus runs in namespace monitoring
 //! ```
+//!
+//! ## Off by default
+//! A peer may be deployed into the same namespace from somewhere else.
 
-use crate::reach::{Direction, Peer, Policy};
+use crate::reach::{Direction, Peer, Policy, network_policies};
 use crate::rule::{Context, Rule};
 use crate::selector::is_set_by_controllers;
 
@@ -29,7 +32,7 @@ pub const RULE: Rule =
 
 fn check(context: &mut Context<'_, '_>) {
     let index = context.index;
-    for object in index.of_kind("NetworkPolicy").to_vec() {
+    for object in network_policies(index) {
         let policy = Policy::of(object);
         let rules = [Direction::Ingress, Direction::Egress].into_iter().filter_map(|direction| policy.rules(direction)).flatten();
         for peer in rules.flat_map(|rule| rule.peers.iter().flatten()) {

@@ -24,7 +24,7 @@
 
 use crate::flows::{behind, entries, published, scrapes};
 use crate::index::Index;
-use crate::reach::{Direction, Peer, Policy, Port, PortRule};
+use crate::reach::{Direction, Peer, Policy, Port, PortRule, network_policies};
 use crate::rule::{Context, Rule};
 use crate::workload::{DeclaredPort, Workload};
 use gauntlet_fixtures::manifest::{Field, Object};
@@ -40,7 +40,7 @@ fn check(context: &mut Context<'_, '_>) {
         let flows = entries(index).into_iter().chain(scrapes(index)).map(|flow| (flow.to, flow.port));
         flows.chain(published(index)).chain(called(index)).map(|(to, port)| (std::ptr::from_ref(to.object), port)).collect()
     };
-    for object in index.of_kind("NetworkPolicy").to_vec() {
+    for object in network_policies(index) {
         let policy = Policy::of(object);
         let held = index.select(policy.namespace, &policy.selector);
         let held: Vec<(&Workload<'_>, Vec<DeclaredPort<'_>>)> = held.into_iter().map(|workload| (workload, workload.declared_ports())).collect();

@@ -6,7 +6,8 @@
 //! workload to a Service that one of its variables names, and name lookups of a pod that may reach others by name.
 //! Both ends are asked: the source's egress and the destination's ingress. Probes come from the pod's own node, which
 //! no policy keeps out. Of an ingress controller or a Prometheus outside of the manifests only this much is known: it
-//! does not live in `monitoringNamespaces`, or not in `ingressNamespaces`; every other peer may be it.
+//! does not live in `monitoringNamespaces`, or not in `ingressNamespaces`; every other peer may be it. Nothing is said
+//! where the manifests hold policies of a network plugin or of a cluster, which may allow what these do not.
 //!
 //! ## Why it matters
 //! A policy that forgets a flow gives time-outs, and only in clusters that enforce policies: never on the machine where
@@ -25,7 +26,7 @@
 //! ```
 
 use crate::flows::{Outsider, entries, links, scrapes};
-use crate::reach::{Direction, Endpoint, Peer, Pod, Port, PortRule, Reach, Side};
+use crate::reach::{Direction, Endpoint, Peer, Pod, Port, PortRule, Reach, Side, has_other_policies};
 use crate::rule::{Context, Rule};
 use crate::selector::Labels;
 use gauntlet_fixtures::manifest::Object;
@@ -48,6 +49,9 @@ const PROMETHEUS: &[&str] = &["prometheus", "agent", "victoria", "vmagent", "all
 
 fn check(context: &mut Context<'_, '_>) {
     let index = context.index;
+    if has_other_policies(index) {
+        return;
+    }
     let reach = Reach::new(index);
     let names = |context: &Context<'_, '_>, parameter: &str| -> HashSet<String> {
         serde_json::from_value(context.parameter(parameter)).unwrap_or_default()

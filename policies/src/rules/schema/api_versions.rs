@@ -39,7 +39,8 @@ pub static RETIRED: &[Retired] = &[
     gone("rbac.authorization.k8s.io/v1beta1", &[], 17, 22, "rbac.authorization.k8s.io/v1"),
     gone("rbac.authorization.k8s.io/v1alpha1", &[], 17, 22, "rbac.authorization.k8s.io/v1"),
     gone("scheduling.k8s.io/v1beta1", &[], 14, 22, "scheduling.k8s.io/v1"),
-    gone("storage.k8s.io/v1beta1", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"], 19, 22, "storage.k8s.io/v1"),
+    gone("storage.k8s.io/v1beta1", &["CSINode"], 17, 22, "storage.k8s.io/v1"),
+    gone("storage.k8s.io/v1beta1", &["CSIDriver", "StorageClass", "VolumeAttachment"], 19, 22, "storage.k8s.io/v1"),
     gone("autoscaling/v2beta1", &[], 22, 25, "autoscaling/v2"),
     gone("batch/v1beta1", &["CronJob"], 21, 25, "batch/v1"),
     gone("discovery.k8s.io/v1beta1", &["EndpointSlice"], 21, 25, "discovery.k8s.io/v1"),
@@ -52,6 +53,7 @@ pub static RETIRED: &[Retired] = &[
     gone("storage.k8s.io/v1beta1", &["CSIStorageCapacity"], 24, 27, "storage.k8s.io/v1"),
     gone("flowcontrol.apiserver.k8s.io/v1beta2", &[], 26, 29, "flowcontrol.apiserver.k8s.io/v1"),
     gone("flowcontrol.apiserver.k8s.io/v1beta3", &[], 29, 32, "flowcontrol.apiserver.k8s.io/v1"),
+    gone("admissionregistration.k8s.io/v1beta1", &["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"], 31, 34, "admissionregistration.k8s.io/v1"),
     Retired { version: "v1", kinds: &["ComponentStatus"], deprecated: 19, removed: None, instead: "the components' own health endpoints" },
     Retired { version: "v1", kinds: &["Endpoints"], deprecated: 33, removed: None, instead: "EndpointSlice of discovery.k8s.io/v1" },
 ];
