@@ -3,6 +3,8 @@
 use gauntlet_fixtures::manifest::{Dialect, Object, load, parse};
 use gauntlet_policies::registry::{RULES, find};
 use gauntlet_policies::{PolicySet, check};
+use gauntlet_reports::event::{Event, EventKind};
+use gauntlet_reports::render::sarif;
 use std::path::Path;
 
 /// Lines on which a rule reports something in a text.
@@ -113,6 +115,11 @@ fn a_finding_stands_on_its_line_and_column() {
     let line = text.lines().nth(8).expect("line 9");
     let column = line.find("true").expect("there") + 1;
     assert_eq!((findings[0].location.line as usize, findings[0].location.column as usize), (9, column));
+    // And so does SARIF.
+    let event = Event { at_ms: 0, platform: None, stage: None, kind: EventKind::Found(findings[0].clone()) };
+    let sarif: serde_json::Value = serde_json::from_str(&sarif::render(&[event]).expect("renders")).expect("JSON");
+    let region = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+    assert_eq!((&region["startLine"], &region["startColumn"]), (&serde_json::json!(9), &serde_json::json!(column)));
 }
 
 #[test]

@@ -1,20 +1,39 @@
 //! A program that the manifests do not hold: an ingress controller, a Prometheus.
 
+use crate::index::Index;
 use crate::reach::{Direction, Peer, Pod, Port, Reach, Side};
 use crate::workload::Workload;
-use std::collections::HashSet;
+use gauntlet_fixtures::manifest::Node;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 /// A program outside of the manifests, of which little is known: what cannot be known is taken for possible.
-pub(crate) struct Outsider {
-    /// Parts of images that would be this program, were it in the manifests.
-    pub images: &'static [&'static str],
+pub(crate) struct Outsider<'i, 'a> {
     /// Namespaces where it certainly is not.
-    pub elsewhere: HashSet<String>,
+    elsewhere: HashSet<String>,
+    /// Workloads of the manifests that are this program after all, by namespace.
+    here: HashMap<&'a str, Vec<&'i Workload<'a>>>,
+    /// What is known of a peer, by where it stands: many flows ask for the same one.
+    peers: RefCell<HashMap<*const Node, bool>>,
 }
 
-impl Outsider {
+impl<'i, 'a> Outsider<'i, 'a> {
+    /// A program that is known by parts of its image.
+    pub fn new(index: &'i Index<'a>, images: &[&str], elsewhere: HashSet<String>) -> Self {
+        let is = |workload: &&Workload<'_>| {
+            let containers = workload.running_containers();
+            let mut names = containers.iter().filter_map(|container| container.field.str_at("image"));
+            names.any(|image| images.iter().any(|part| image.contains(part)))
+        };
+        let mut here: HashMap<&str, Vec<&Workload<'_>>> = HashMap::new();
+        for workload in index.workloads().iter().filter(is) {
+            here.entry(workload.namespace).or_default().push(workload);
+        }
+        Self { elsewhere, here, peers: RefCell::default() }
+    }
+
     /// Whether the policies of a workload may let it in on a port.
-    pub fn may_enter<'a>(&self, reach: &Reach<'_, 'a>, to: &Workload<'a>, port: Port<'_>) -> Side<'a> {
+    pub fn may_enter(&self, reach: &Reach<'_, 'a>, to: &Workload<'a>, port: Port<'_>) -> Side<'a> {
         let pod = Pod::of(to);
         let mut isolating = Vec::new();
         for policy in reach.policies(&pod) {
@@ -30,29 +49,29 @@ impl Outsider {
         if isolating.is_empty() { Side::Open } else { Side::Denied(isolating) }
     }
 
-    fn may_be(&self, reach: &Reach<'_, '_>, own: &str, peer: &Peer<'_>) -> bool {
-        match peer {
-            Peer::Block(..) => true,
-            Peer::Nobody => false,
-            Peer::Pods { namespaces: None, pods, .. } => {
-                let known = reach.index().select(own, pods);
-                // Labels that no workload has may be those of a program that is not here.
-                (known.is_empty() && !pods.is_empty()) || known.into_iter().any(|workload| self.is(workload))
-            }
-            Peer::Pods { namespaces: Some(selector), pods, .. } => match selector.values_of("kubernetes.io/metadata.name") {
-                None => true,
-                Some(names) => names.iter().any(|name| {
-                    let mut known = reach.index().workloads_in(name).peekable();
-                    let here = known.peek().is_none() || known.any(|workload| self.is(workload) && pods.matches(&workload.labels));
-                    here && !self.elsewhere.contains(*name)
-                }),
-            },
-        }
+    fn may_be(&self, reach: &Reach<'_, 'a>, own: &str, peer: &Peer<'a>) -> bool {
+        let Peer::Pods { field, .. } = peer else { return matches!(peer, Peer::Block(..)) };
+        let at = std::ptr::from_ref(field.node);
+        let known = self.peers.borrow().get(&at).copied();
+        known.unwrap_or_else(|| {
+            let answer = self.may_be_pods(reach, own, peer);
+            self.peers.borrow_mut().insert(at, answer);
+            answer
+        })
     }
 
-    /// True: a workload of the manifests is this program.
-    pub fn is(&self, workload: &Workload<'_>) -> bool {
-        let images = workload.running_containers();
-        images.iter().filter_map(|container| container.field.str_at("image")).any(|image| self.images.iter().any(|part| image.contains(part)))
+    fn may_be_pods(&self, reach: &Reach<'_, 'a>, own: &str, peer: &Peer<'a>) -> bool {
+        let Peer::Pods { namespaces, pods, .. } = peer else { return false };
+        let in_namespace = |name: &str| self.here.get(name).is_some_and(|known| known.iter().any(|workload| pods.matches(&workload.labels)));
+        match namespaces {
+            // Labels that no workload has may be those of a program that is not here.
+            None => in_namespace(own) || (!pods.is_empty() && reach.index().select(own, pods).is_empty()),
+            Some(selector) => selector.values_of("kubernetes.io/metadata.name").is_none_or(|names| {
+                names.iter().any(|name| {
+                    let unknown = reach.index().workloads_in(name).next().is_none();
+                    !self.elsewhere.contains(*name) && (unknown || in_namespace(name))
+                })
+            }),
+        }
     }
 }

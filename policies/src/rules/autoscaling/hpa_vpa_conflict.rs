@@ -36,7 +36,8 @@ fn check(context: &mut Context<'_, '_>) {
         let Some((scaler, resources)) = scaled_by(context.index, vertical, &target) else { continue };
         let both: Vec<&str> = resources.into_iter().filter(|resource| changes(&root, resource)).collect();
         if !both.is_empty() {
-            let message = format!("it changes requests of {}, by which HPA {} scales {}", both.join(" and "), scaler.name, target.str_at("name").unwrap_or_default());
+            let (resources, name) = (both.join(" and "), target.str_at("name").unwrap_or_default());
+            let message = format!("it changes requests of {resources}, by which HPA {} scales {name}", scaler.name);
             context.wrong(vertical, &target, message);
         }
     }

@@ -46,7 +46,8 @@ fn pause<'a>(hook: &Field<'a>) -> Option<(i64, Field<'a>)> {
     let command = hook.at("exec.command")?;
     let text: Vec<&str> = command.items().iter().filter_map(Field::str).collect();
     // A sleep in a loop or under a condition lasts as long as it does: its own number is the least.
-    let words: Vec<&str> = text.iter().flat_map(|part| part.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')'))).filter(|word| !word.is_empty()).collect();
+    let between = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')');
+    let words: Vec<&str> = text.iter().flat_map(|part| part.split(between)).filter(|word| !word.is_empty()).collect();
     let sleeps = words.windows(2).filter(|pair| pair[0] == "sleep" || pair[0].ends_with("/sleep")).filter_map(|pair| seconds(pair[1]));
     let sum = sleeps.fold(0_i64, i64::saturating_add);
     (sum > 0).then_some((sum, command))

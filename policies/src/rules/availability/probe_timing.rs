@@ -30,7 +30,8 @@ fn check(context: &mut Context<'_, '_>) {
                 let Some(probe) = container.field.get(name) else { continue };
                 let period = probe.i64_at("periodSeconds").unwrap_or(10);
                 let mut found = Vec::new();
-                if let Some(field) = probe.get("timeoutSeconds").filter(|field| name != "startupProbe" && field.node.as_i64().is_some_and(|timeout| timeout > period)) {
+                let timeout = probe.get("timeoutSeconds").filter(|_| name != "startupProbe");
+                if let Some(field) = timeout.filter(|field| field.node.as_i64().is_some_and(|timeout| timeout > period)) {
                     found.push((field.clone(), format!("waits {} s for an answer, and asks every {period} s", field.node)));
                 }
                 if let Some(field) = probe.get("failureThreshold").filter(|field| name == "livenessProbe" && field.node.as_i64() == Some(1)) {

@@ -61,7 +61,9 @@ fn is_apart(workload: &Workload<'_>, key: &str) -> bool {
     });
     apart.chain(spread).any(|term: Field<'_>| {
         // Pods in different zones are on different nodes.
-        let fits = term.str_at("topologyKey").is_some_and(|known| known == key || (key == "kubernetes.io/hostname" && known == "topology.kubernetes.io/zone" && term.get("maxSkew").is_none()));
-        fits && term.get("labelSelector").is_some_and(|field| Selector::from_label_selector(&field).matches(&workload.labels))
+        let zones = key == "kubernetes.io/hostname" && term.get("maxSkew").is_none();
+        let fits = |known: &str| known == key || (zones && known == "topology.kubernetes.io/zone");
+        term.str_at("topologyKey").is_some_and(fits)
+            && term.get("labelSelector").is_some_and(|field| Selector::from_label_selector(&field).matches(&workload.labels))
     })
 }

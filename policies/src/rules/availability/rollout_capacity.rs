@@ -2,9 +2,9 @@
 //!
 //! ## What it does
 //! Reports rolling updates whose `maxUnavailable` is all of the replicas, at the HPA's minimum where there is one, and
-//! those of DaemonSets that take every node at once. Shares are rounded down here, as Kubernetes does; where both
-//! `maxSurge` and `maxUnavailable` come to zero, Kubernetes takes one pod. One replica that is replaced after it went
-//! is reported too, when a Deployment asks for it.
+//! those of DaemonSets that take every node at once. Shares are rounded as Kubernetes does: down for a Deployment, up
+//! for a StatefulSet. Where both `maxSurge` and `maxUnavailable` of a Deployment come to zero, Kubernetes takes one
+//! pod, which may be the only one.
 //!
 //! ## Why it matters
 //! Zero ready pods is an outage at every release, and nothing else warns of it: the disruption budget does not hold

@@ -42,8 +42,8 @@ fn check(context: &mut Context<'_, '_>) {
     };
     for object in network_policies(index) {
         let policy = Policy::of(object);
-        let held = index.select(policy.namespace, &policy.selector);
-        let held: Vec<(&Workload<'_>, Vec<DeclaredPort<'_>>)> = held.into_iter().map(|workload| (workload, workload.declared_ports())).collect();
+        let held = index.select(policy.namespace, &policy.selector).into_iter().filter(|workload| !workload.uses_host_network());
+        let held: Vec<(&Workload<'_>, Vec<DeclaredPort<'_>>)> = held.map(|workload| (workload, workload.declared_ports())).collect();
         if held.is_empty() {
             continue;
         }
@@ -80,8 +80,9 @@ fn is_used(index: &Index<'_>, workload: &Workload<'_>, rule: &PortRule<'_>) -> b
         rule.name.is_none() && rule.has(Port { number, protocol: rule.protocol }, &[])
     });
     let probes = workload.running_containers().into_iter().flat_map(|container| {
-        let ports = ["startupProbe", "livenessProbe", "readinessProbe"].into_iter().flat_map(|probe| ["httpGet", "tcpSocket", "grpc"].map(|action| format!("{probe}.{action}.port")));
-        ports.filter_map(move |path| container.field.at(&path)).collect::<Vec<_>>()
+        let paths = ["startupProbe", "livenessProbe", "readinessProbe"].into_iter();
+        let paths = paths.flat_map(|probe| ["httpGet", "tcpSocket", "grpc"].map(|action| format!("{probe}.{action}.port")));
+        paths.filter_map(move |path| container.field.at(&path)).collect::<Vec<_>>()
     });
     let services = index.services(workload).iter().flat_map(|service| Field::root(&service.root).items_at("spec.ports"));
     let targets = services.filter_map(|port| port.get("targetPort").or_else(|| port.get("port")));

@@ -56,8 +56,8 @@ fn check(context: &mut Context<'_, '_>) {
     let names = |context: &Context<'_, '_>, parameter: &str| -> HashSet<String> {
         serde_json::from_value(context.parameter(parameter)).unwrap_or_default()
     };
-    let controller = Outsider { images: CONTROLLERS, elsewhere: names(context, "monitoringNamespaces") };
-    let prometheus = Outsider { images: PROMETHEUS, elsewhere: names(context, "ingressNamespaces") };
+    let controller = Outsider::new(index, CONTROLLERS, names(context, "monitoringNamespaces"));
+    let prometheus = Outsider::new(index, PROMETHEUS, names(context, "ingressNamespaces"));
     for (flows, source, who) in [(entries(index), controller, "ingress controller"), (scrapes(index), prometheus, "Prometheus")] {
         for flow in flows {
             if let Side::Denied(policies) = source.may_enter(&reach, flow.to, flow.port) {

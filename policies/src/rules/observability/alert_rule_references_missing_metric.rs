@@ -2,8 +2,9 @@
 //!
 //! ## What it does
 //! Reports rules of PrometheusRules, and of rule files in ConfigMaps, that use a recorded metric which no rule of the
-//! manifests records. A name with a colon (`job:errors:ratio5m`) is by convention a recorded one. With `metrics` in a
-//! policy set, every other metric must be one of these names or prefixes (`http_*`) too.
+//! manifests records. A name with a colon (`job:errors:ratio5m`) is by convention a recorded one. What the usual rules
+//! for Kubernetes record is known by `recordedElsewhere`, names or prefixes with `*`. With `metrics` in a policy set,
+//! every other metric must be one of these names or prefixes too.
 //!
 //! ## Why it matters
 //! An expression over nothing is empty, and an empty expression raises no alarm: the alert looks armed for years.
@@ -25,7 +26,15 @@ use std::collections::{BTreeSet, HashSet};
 pub const RULE: Rule = Rule {
     id: "OBS005",
     name: "alert-rule-references-missing-metric",
-    parameters: &[("metrics", "[]")],
+    parameters: &[
+        ("metrics", "[]"),
+        (
+            "recordedElsewhere",
+            r#"["apiserver_request:*", "cluster:*", "cluster_quantile:*", "code_resource:*", "code_verb:*", "instance:node_*",
+                "instance_device:*", "namespace_cpu:*", "namespace_memory:*", "namespace_workload_pod:*", "node:*", "node_quantile:*",
+                "node_namespace_pod:*", "node_namespace_pod_container:*", ":node_memory_*"]"#,
+        ),
+    ],
     source: include_str!("alert_rule_references_missing_metric.rs"),
     check,
 };
@@ -39,7 +48,8 @@ struct Expression<'a> {
 }
 
 fn check(context: &mut Context<'_, '_>) {
-    let known: Vec<String> = serde_json::from_value(context.parameter("metrics")).unwrap_or_default();
+    let list = |name: &str| -> Vec<String> { serde_json::from_value(context.parameter(name)).unwrap_or_default() };
+    let (known, elsewhere) = (list("metrics"), list("recordedElsewhere"));
     let (mut recorded, mut expressions) = (HashSet::new(), Vec::new());
     for object in context.index.of_kind("PrometheusRule") {
         for rule in Field::root(&object.root).items_at("spec.groups").iter().flat_map(|group| group.items_at("rules")) {
@@ -67,8 +77,9 @@ fn check(context: &mut Context<'_, '_>) {
     for expression in expressions {
         let names: BTreeSet<&str> = metrics(&expression.text).into_iter().collect();
         for name in names.into_iter().filter(|name| !recorded.contains(*name)) {
-            let listed = known.iter().any(|known| known.strip_suffix('*').map_or(known == name, |prefix| name.starts_with(prefix)));
-            let missing = if known.is_empty() { name.trim_matches(':').contains(':') } else { !listed };
+            let is_in = |list: &[String]| list.iter().any(|known| known.strip_suffix('*').map_or(known == name, |prefix| name.starts_with(prefix)));
+            let missing = if known.is_empty() { name.contains(':') } else { !is_in(&known) };
+            let missing = missing && !is_in(&elsewhere);
             if missing {
                 let what = if name.contains(':') { "no rule records it" } else { "it is not among the known metrics" };
                 context.wrong(expression.object, &expression.field, format!("{} asks for {name}, but {what}", expression.name));

@@ -33,7 +33,7 @@ fn check(context: &mut Context<'_, '_>) {
         let notes = Field::root(&class.root).at("metadata.annotations");
         notes.and_then(|notes| notes.get("storageclass.kubernetes.io/is-default-class")?.str()) == Some("true")
     };
-    if context.index.of_kind("StorageClass").iter().any(|class| default(class)) {
+    if context.index.of_kind("StorageClass").iter().any(default) {
         return;
     }
     for (object, spec) in claims(context.index) {
