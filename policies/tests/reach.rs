@@ -121,6 +121,21 @@ fn the_verdict_names_the_policies_that_decide() {
 }
 
 #[test]
+fn a_services_port_is_translated_before_policies_see_it() {
+    let mut objects = world(&["podSelector: {matchLabels: {app: web}}, ingress: [{ports: [{port: 80}]}]"]);
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n\
+                   spec: {selector: {app: web}, ports: [{port: 8080, targetPort: http}]}\n";
+    objects.extend(self::objects(service));
+    let index = Index::new(&objects);
+    let reach = Reach::new(&index);
+    let behind = reach.behind(index.find("Service", "shop", "web").expect("there"), 8080);
+    assert_eq!(behind.iter().map(|(to, port)| (to.object.name.as_str(), *port)).collect::<Vec<_>>(), [("web", TCP_80)]);
+    let verdict = reach.allowed(&end(&index, "far"), &Endpoint::Pod(Pod::of(behind[0].0)), behind[0].1);
+    assert_eq!(verdict.to_string(), "allowed (egress open: no policy selects it; ingress allowed by NetworkPolicy shop/p0)");
+    assert_eq!(reach.behind(index.find("Service", "shop", "web").expect("there"), 80).len(), 0);
+}
+
+#[test]
 fn the_matrix_says_who_reaches_whom() {
     let objects = world(&["podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: db}}}], ports: [{port: http}]}]"]);
     let index = Index::new(&objects);

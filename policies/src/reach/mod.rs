@@ -14,6 +14,7 @@ pub use endpoint::{Endpoint, Pod, Port};
 pub use policy::{Direction, Peer, Policy, PortRule, Rule, isolates};
 pub use verdict::{Side, Verdict};
 
+use crate::flows::behind;
 use crate::index::{Index, namespace_of};
 use crate::selector::{Labels, labels_of};
 use crate::workload::{DeclaredPort, Workload};
@@ -97,6 +98,11 @@ impl<'i, 'a> Reach<'i, 'a> {
             }
         }
         flows
+    }
+
+    /// The pods behind a Service's port, and their own port: policies see what the Service has translated.
+    pub fn behind(&self, service: &'a Object, port: u16) -> Vec<(&'i Workload<'a>, Port<'a>)> {
+        behind(self.index, service, |field| field.i64_at("port") == Some(i64::from(port)))
     }
 
     fn side(&self, direction: Direction, held: &Pod<'_>, other: &Endpoint<'_>, to: &Endpoint<'_>, port: Port<'_>) -> Side<'a> {

@@ -42,6 +42,13 @@ pub struct Verdict<'a> {
     pub ingress: Side<'a>,
 }
 
+impl fmt::Display for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.is_allowed() { "allowed" } else { "denied" };
+        write!(f, "{word} (egress {}; ingress {})", self.egress, self.ingress)
+    }
+}
+
 impl Verdict<'_> {
     /// True: both ends allow it.
     pub fn is_allowed(&self) -> bool {
