@@ -1,4 +1,4 @@
-//! The rules, by family. One file is one rule.
+//! The rules, by family. One file is one rule; tables and readers of a family stand beside its rules.
 
 pub mod autoscaling;
 pub mod availability;

@@ -2,6 +2,7 @@
 
 pub mod dangling_gateway_route;
 pub mod duplicate_host_path;
+pub mod hosts;
 pub mod ingress_rate_limit;
 pub mod nginx_snippet_annotations;
 pub mod retired_controller;

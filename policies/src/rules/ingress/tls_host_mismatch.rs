@@ -17,6 +17,7 @@
 //! rules: [{host: shop.example.org}]
 //! ```
 
+use super::hosts::covers;
 use crate::index::{Index, namespace_of};
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
@@ -60,11 +61,4 @@ fn certificates<'a>(index: &Index<'a>) -> HashMap<(&'a str, &'a str), Vec<&'a st
         found.entry((namespace_of(certificate), secret)).or_default().extend(names.filter_map(|name| name.str()));
     }
     found
-}
-
-fn covers(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(domain) => pattern == host || host.split_once('.').is_some_and(|(_, rest)| rest == domain),
-        None => pattern.eq_ignore_ascii_case(host),
-    }
 }
