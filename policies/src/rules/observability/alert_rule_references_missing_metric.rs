@@ -30,9 +30,11 @@ pub const RULE: Rule = Rule {
         ("metrics", "[]"),
         (
             "recordedElsewhere",
-            r#"["apiserver_request:*", "cluster:*", "cluster_quantile:*", "code_resource:*", "code_verb:*", "instance:node_*",
-                "instance_device:*", "namespace_cpu:*", "namespace_memory:*", "namespace_workload_pod:*", "node:*", "node_quantile:*",
-                "node_namespace_pod:*", "node_namespace_pod_container:*", ":node_memory_*"]"#,
+            concat!(
+                r#"["apiserver_request:*", "cluster:*", "cluster_quantile:*", "code_resource:*", "code_verb:*", "#,
+                r#""instance:node_*", "instance_device:*", "namespace_cpu:*", "namespace_memory:*", "namespace_workload_pod:*", "#,
+                r#""node:*", "node_quantile:*", "node_namespace_pod:*", "node_namespace_pod_container:*", ":node_memory_*"]"#
+            ),
         ),
     ],
     source: include_str!("alert_rule_references_missing_metric.rs"),
