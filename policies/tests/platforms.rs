@@ -3,19 +3,18 @@
 use gauntlet_fixtures::manifest::read_objects;
 use gauntlet_fixtures::platform::load_with_folder;
 use gauntlet_policies::{PolicySet, check};
-use gauntlet_reports::finding::Severity;
 use std::path::Path;
 
 #[test]
-fn every_platform_ships_without_errors() {
+fn every_platform_ships_without_findings() {
     let platforms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platforms");
     for entry in std::fs::read_dir(platforms).expect("folder") {
         let loaded = load_with_folder(&entry.expect("entry").path()).expect("loads");
         let objects = read_objects(&loaded.production()).expect("reads");
         // A fixed day: whether a waiver has expired is for the command to say, not for a test that would break by itself.
         let findings = check(&objects, &PolicySet::production(), &loaded.platform.waivers, "2026-01-01");
-        let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
-        assert!(errors.is_empty(), "{}: {errors:#?}", loaded.platform.name);
+        let open: Vec<_> = findings.iter().filter(|finding| finding.waived.is_none()).collect();
+        assert!(open.is_empty(), "{}: {open:#?}", loaded.platform.name);
     }
 }
 
