@@ -20,19 +20,14 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
         let Some(setting) = set.rules.get(rule.id) else { continue };
         let mut context = Context { index: &index, rule, parameters: &setting.parameters, hits: Vec::new() };
         (rule.check)(&mut context);
-        if context.hits.is_empty() {
-            continue;
-        }
-        // The manual page is read once for all findings of a rule.
-        let (why, fix) = (rule.section("Why it matters"), rule.section("How to mend it"));
-        findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit, &why, &fix)));
+        findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit)));
     }
     waiver::apply(waivers, set, today, &mut findings);
     findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
     findings
 }
 
-fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) -> Finding {
+fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>) -> Finding {
     Finding {
         rule: rule.id.to_owned(),
         name: rule.name.to_owned(),
@@ -41,8 +36,8 @@ fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) 
         field: hit.field,
         resource: hit.object.display_name(),
         message: hit.message,
-        why: why.to_owned(),
-        fix: fix.to_owned(),
+        why: rule.section("Why it matters"),
+        fix: rule.section("How to mend it"),
         waived: None,
     }
 }

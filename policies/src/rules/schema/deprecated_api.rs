@@ -24,7 +24,7 @@ use gauntlet_fixtures::manifest::Field;
 pub const RULE: Rule = Rule {
     id: "SCH003",
     name: "deprecated-api",
-    parameters: &[("kubernetes", "\"1.34\"")],
+    parameters: &[("kubernetes", "\"1.36\"")],
     source: include_str!("deprecated_api.rs"),
     check,
 };

@@ -22,7 +22,7 @@ use gauntlet_fixtures::manifest::Field;
 
 /// The rule.
 pub const RULE: Rule =
-    Rule { id: "SCH004", name: "removed-api", parameters: &[("kubernetes", "\"1.34\"")], source: include_str!("removed_api.rs"), check };
+    Rule { id: "SCH004", name: "removed-api", parameters: &[("kubernetes", "\"1.36\"")], source: include_str!("removed_api.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
     let release = context.parameter("kubernetes");
