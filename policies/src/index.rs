@@ -20,6 +20,7 @@ pub struct Index<'a> {
     scalers: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object>>,
     budgets: HashMap<usize, Vec<&'a Object>>,
     network_policies: HashMap<usize, Vec<&'a Object>>,
+    services: HashMap<usize, Vec<&'a Object>>,
 }
 
 impl<'a> Index<'a> {
@@ -37,6 +38,7 @@ impl<'a> Index<'a> {
             scalers: HashMap::new(),
             budgets: HashMap::new(),
             network_policies: HashMap::new(),
+            services: HashMap::new(),
         };
         for object in objects {
             index.by_kind.entry(&object.kind).or_default().push(object);
@@ -55,8 +57,9 @@ impl<'a> Index<'a> {
             let name = |key| target.as_ref().and_then(|target| target.str_at(key)).unwrap_or_default();
             index.scalers.entry((namespace_of(scaler), name("kind"), name("name"))).or_default().push(scaler);
         }
-        index.budgets = index.selected_by("PodDisruptionBudget", "spec.selector");
-        index.network_policies = index.selected_by("NetworkPolicy", "spec.podSelector");
+        index.budgets = index.selected_by("PodDisruptionBudget", "spec.selector", Selector::from_label_selector);
+        index.network_policies = index.selected_by("NetworkPolicy", "spec.podSelector", Selector::from_label_selector);
+        index.services = index.selected_by("Service", "spec.selector", Selector::from_map);
         index
     }
 
@@ -124,6 +127,24 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// The most replicas that a workload runs with: its HPA's maximum, else its own number.
+    pub fn most_replicas(&self, workload: &Workload<'a>) -> Option<i64> {
+        match self.scaler(workload) {
+            Some(scaler) => Field::root(&scaler.root).i64_at("spec.maxReplicas"),
+            None => workload.static_replicas(),
+        }
+    }
+
+    /// The Services that send to a workload's pods.
+    pub fn services(&self, workload: &Workload<'a>) -> &[&'a Object] {
+        self.by_position(&self.services, workload)
+    }
+
+    /// The workloads of a namespace.
+    pub fn workloads_in(&self, namespace: &str) -> impl Iterator<Item = &Workload<'a>> {
+        self.by_namespace.get(namespace).into_iter().flatten().map(|at| &self.workloads[*at])
+    }
+
     /// The PodDisruptionBudgets that select a workload's pods.
     pub fn budgets(&self, workload: &Workload<'a>) -> &[&'a Object] {
         self.by_position(&self.budgets, workload)
@@ -139,12 +160,17 @@ impl<'a> Index<'a> {
         position.and_then(|at| map.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn selected_by(&self, kind: &str, path: &str) -> HashMap<usize, Vec<&'a Object>> {
+    fn selected_by(&self, kind: &str, path: &str, read: fn(&Field<'a>) -> Selector<'a>) -> HashMap<usize, Vec<&'a Object>> {
         let mut map: HashMap<usize, Vec<&'a Object>> = HashMap::new();
         for object in self.of_kind(kind) {
             // An absent selector of a budget selects nothing; an empty one everything.
             let Some(selector) = Field::root(&object.root).at(path) else { continue };
-            for at in self.positions(namespace_of(object), &Selector::from_label_selector(&selector)) {
+            let selector = read(&selector);
+            // An empty selector of a Service means that somebody else keeps its endpoints.
+            if kind == "Service" && selector.is_empty() {
+                continue;
+            }
+            for at in self.positions(namespace_of(object), &selector) {
                 map.entry(at).or_default().push(object);
             }
         }

@@ -32,6 +32,17 @@ pub struct Container<'a> {
     pub role: Role,
 }
 
+/// A port that a container declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredPort<'a> {
+    /// Its number.
+    pub number: u16,
+    /// Its name, when it has one.
+    pub name: Option<&'a str>,
+    /// Its protocol; `TCP` when none is stated.
+    pub protocol: &'a str,
+}
+
 /// What a container of a pod is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -117,6 +128,21 @@ impl<'a> Workload<'a> {
     /// The containers that run as long as the pod.
     pub fn running_containers(&self) -> Vec<Container<'a>> {
         self.containers().iter().filter(|container| container.role != Role::Init).cloned().collect()
+    }
+
+    /// The ports that its running containers declare.
+    pub fn declared_ports(&self) -> Vec<DeclaredPort<'a>> {
+        let ports = self.running_containers().into_iter().flat_map(|container| container.field.items_at("ports"));
+        let port = |port: Field<'a>| {
+            let number = u16::try_from(port.i64_at("containerPort")?).ok()?;
+            Some(DeclaredPort { number, name: port.str_at("name"), protocol: port.str_at("protocol").unwrap_or("TCP") })
+        };
+        ports.filter_map(port).collect()
+    }
+
+    /// True: its pods use the node's network, where no NetworkPolicy holds them.
+    pub fn uses_host_network(&self) -> bool {
+        self.pod.bool_at("hostNetwork") == Some(true)
     }
 
     /// The service account that its pods run as.
