@@ -16,18 +16,31 @@ use gauntlet_reports::finding::{Finding, Severity};
 pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &str) -> Vec<Finding> {
     let index = Index::new(objects);
     let mut findings = Vec::new();
-    for rule in registry::RULES {
-        let Some(setting) = set.rules.get(rule.id) else { continue };
-        let mut context = Context { index: &index, rule, parameters: &setting.parameters, hits: Vec::new() };
-        (rule.check)(&mut context);
-        findings.extend(context.hits.into_iter().map(|hit| finding(rule, setting.severity, hit)));
+    for (rule, severity, hits) in hits(&index, set) {
+        // The manual page is read once for all findings of a rule.
+        let (why, fix) = (rule.section("Why it matters"), rule.section("How to mend it"));
+        findings.extend(hits.into_iter().map(|hit| finding(rule, severity, hit, &why, &fix)));
     }
     waiver::apply(waivers, set, today, &mut findings);
     findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
     findings
 }
 
-fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>) -> Finding {
+/// Every breach of a set's rules, by rule.
+pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule, Severity, Vec<Hit<'a>>)> {
+    let mut hits = Vec::new();
+    for rule in registry::RULES {
+        let Some(setting) = set.setting(rule) else { continue };
+        let mut context = Context { index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
+        (rule.check)(&mut context);
+        if !context.hits.is_empty() {
+            hits.push((*rule, setting.severity, context.hits));
+        }
+    }
+    hits
+}
+
+fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) -> Finding {
     Finding {
         rule: rule.id.to_owned(),
         name: rule.name.to_owned(),
@@ -36,8 +49,8 @@ fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>) -> Finding {
         field: hit.field,
         resource: hit.object.display_name(),
         message: hit.message,
-        why: rule.section("Why it matters"),
-        fix: rule.section("How to mend it"),
+        why: why.to_owned(),
+        fix: fix.to_owned(),
         waived: None,
     }
 }

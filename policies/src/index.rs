@@ -12,6 +12,7 @@ pub struct Index<'a> {
     by_kind: HashMap<&'a str, Vec<&'a Object>>,
     by_name: HashMap<(&'a str, &'a str, &'a str), &'a Object>,
     workloads: Vec<Workload<'a>>,
+    pod_templates: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Position of a workload by its object's address, which is stable while the index lives.
     by_object: HashMap<*const Object, usize>,
@@ -19,6 +20,7 @@ pub struct Index<'a> {
     scalers: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object>>,
     budgets: HashMap<usize, Vec<&'a Object>>,
     network_policies: HashMap<usize, Vec<&'a Object>>,
+    services: HashMap<usize, Vec<&'a Object>>,
 }
 
 impl<'a> Index<'a> {
@@ -29,12 +31,14 @@ impl<'a> Index<'a> {
             by_kind: HashMap::new(),
             by_name: HashMap::new(),
             workloads: objects.iter().filter_map(Workload::of).collect(),
+            pod_templates: objects.iter().filter_map(Workload::of_pod_template).collect(),
             by_namespace: HashMap::new(),
             by_object: HashMap::new(),
             by_label: HashMap::new(),
             scalers: HashMap::new(),
             budgets: HashMap::new(),
             network_policies: HashMap::new(),
+            services: HashMap::new(),
         };
         for object in objects {
             index.by_kind.entry(&object.kind).or_default().push(object);
@@ -53,8 +57,9 @@ impl<'a> Index<'a> {
             let name = |key| target.as_ref().and_then(|target| target.str_at(key)).unwrap_or_default();
             index.scalers.entry((namespace_of(scaler), name("kind"), name("name"))).or_default().push(scaler);
         }
-        index.budgets = index.selected_by("PodDisruptionBudget", "spec.selector");
-        index.network_policies = index.selected_by("NetworkPolicy", "spec.podSelector");
+        index.budgets = index.selected_by("PodDisruptionBudget", "spec.selector", Selector::from_label_selector);
+        index.network_policies = index.selected_by("NetworkPolicy", "spec.podSelector", Selector::from_label_selector);
+        index.services = index.selected_by("Service", "spec.selector", Selector::from_map);
         index
     }
 
@@ -68,6 +73,11 @@ impl<'a> Index<'a> {
         self.by_kind.get(kind).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The objects of several kinds, one kind after the other.
+    pub fn of_kinds<'i>(&'i self, kinds: &'i [&str]) -> impl Iterator<Item = &'a Object> + use<'i, 'a> {
+        kinds.iter().flat_map(|kind| self.of_kind(kind)).copied()
+    }
+
     /// The object of a kind by namespace (empty for cluster-scoped kinds) and name.
     pub fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Object> {
         self.by_name.get(&(kind, namespace, name)).copied()
@@ -78,6 +88,11 @@ impl<'a> Index<'a> {
         &self.workloads
     }
 
+    /// Everything that describes a pod: workloads, and PodTemplates, from which others make pods.
+    pub fn pods(&self) -> impl Iterator<Item = &Workload<'a>> {
+        self.workloads.iter().chain(&self.pod_templates)
+    }
+
     /// The workload that an object is.
     pub fn workload(&self, object: &Object) -> Option<&Workload<'a>> {
         self.by_object.get(&std::ptr::from_ref(object)).map(|at| &self.workloads[*at])
@@ -86,6 +101,16 @@ impl<'a> Index<'a> {
     /// The workloads of a namespace whose pods a selector selects.
     pub fn select(&self, namespace: &str, selector: &Selector<'_>) -> Vec<&Workload<'a>> {
         self.positions(namespace, selector).into_iter().map(|at| &self.workloads[at]).collect()
+    }
+
+    /// True: its pods carry a token of their service account. The pod's own word wins over the account's.
+    pub fn mounts_token(&self, workload: &Workload<'a>) -> bool {
+        let own = || workload.pod.bool_at("automountServiceAccountToken");
+        let of_account = || {
+            let account = self.find("ServiceAccount", workload.namespace, workload.service_account())?;
+            Field::root(&account.root).bool_at("automountServiceAccountToken")
+        };
+        own().or_else(of_account).unwrap_or(true)
     }
 
     /// The HPA that scales a workload.
@@ -100,6 +125,24 @@ impl<'a> Index<'a> {
             Some(scaler) => Some(Field::root(&scaler.root).i64_at("spec.minReplicas").unwrap_or(1)),
             None => workload.static_replicas(),
         }
+    }
+
+    /// The most replicas that a workload runs with: its HPA's maximum, else its own number.
+    pub fn most_replicas(&self, workload: &Workload<'a>) -> Option<i64> {
+        match self.scaler(workload) {
+            Some(scaler) => Field::root(&scaler.root).i64_at("spec.maxReplicas"),
+            None => workload.static_replicas(),
+        }
+    }
+
+    /// The Services that send to a workload's pods.
+    pub fn services(&self, workload: &Workload<'a>) -> &[&'a Object] {
+        self.by_position(&self.services, workload)
+    }
+
+    /// The workloads of a namespace.
+    pub fn workloads_in(&self, namespace: &str) -> impl Iterator<Item = &Workload<'a>> {
+        self.by_namespace.get(namespace).into_iter().flatten().map(|at| &self.workloads[*at])
     }
 
     /// The PodDisruptionBudgets that select a workload's pods.
@@ -117,12 +160,17 @@ impl<'a> Index<'a> {
         position.and_then(|at| map.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn selected_by(&self, kind: &str, path: &str) -> HashMap<usize, Vec<&'a Object>> {
+    fn selected_by(&self, kind: &str, path: &str, read: fn(&Field<'a>) -> Selector<'a>) -> HashMap<usize, Vec<&'a Object>> {
         let mut map: HashMap<usize, Vec<&'a Object>> = HashMap::new();
         for object in self.of_kind(kind) {
             // An absent selector of a budget selects nothing; an empty one everything.
             let Some(selector) = Field::root(&object.root).at(path) else { continue };
-            for at in self.positions(namespace_of(object), &Selector::from_label_selector(&selector)) {
+            let selector = read(&selector);
+            // An empty selector of a Service means that somebody else keeps its endpoints.
+            if kind == "Service" && selector.is_empty() {
+                continue;
+            }
+            for at in self.positions(namespace_of(object), &selector) {
                 map.entry(at).or_default().push(object);
             }
         }

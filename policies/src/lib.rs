@@ -5,15 +5,26 @@
 //!
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
+mod amount;
+mod credentials;
+mod demand;
 mod engine;
+mod flows;
+mod image;
 pub mod index;
+pub mod kubernetes;
+mod privilege;
+mod quantity;
+pub mod reach;
 pub mod registry;
 pub mod rule;
 mod rules;
+mod seccomp;
 pub mod selector;
 pub mod set;
 mod waiver;
 pub mod workload;
 
 pub use engine::check;
+pub use kubernetes::Kubernetes;
 pub use set::{PolicySet, PolicySetError};

@@ -1,6 +1,7 @@
 //! What a rule is, and what it is given.
 
 use crate::index::Index;
+use crate::kubernetes::Kubernetes;
 use gauntlet_fixtures::manifest::{Field, Object, Source};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,8 @@ impl Rule {
 pub struct Context<'i, 'a> {
     /// All objects.
     pub index: &'i Index<'a>,
+    /// The Kubernetes that they are for.
+    pub kubernetes: Kubernetes,
     pub(crate) rule: &'static Rule,
     pub(crate) parameters: &'i Map<String, Value>,
     pub(crate) hits: Vec<Hit<'a>>,
@@ -66,6 +69,11 @@ impl<'i, 'a> Context<'i, 'a> {
     pub fn wrong(&mut self, object: &'a Object, field: &Field<'a>, message: impl Into<String>) {
         let (path, source) = (field.path.clone(), field.source().clone());
         self.hits.push(Hit { object, field: path, source, message: message.into() });
+    }
+
+    /// Reports what another rule found, as this one's.
+    pub(crate) fn take_over(&mut self, hit: Hit<'a>, message: String) {
+        self.hits.push(Hit { message, ..hit });
     }
 
     /// Reports a key that is missing: shown at its parent.

@@ -22,6 +22,18 @@ enum Requirement<'a> {
     Never,
 }
 
+impl Requirement<'_> {
+    fn holds(&self, labels: &Labels<'_>) -> bool {
+        match self {
+            Requirement::In(key, values) => labels.get(key).is_some_and(|label| values.contains(label)),
+            Requirement::NotIn(key, values) => labels.get(key).is_none_or(|label| !values.contains(label)),
+            Requirement::Exists(key) => labels.contains_key(key),
+            Requirement::DoesNotExist(key) => !labels.contains_key(key),
+            Requirement::Never => false,
+        }
+    }
+}
+
 impl<'a> Selector<'a> {
     /// Reads a `LabelSelector`: `matchLabels` and `matchExpressions`, all of which must hold.
     pub fn from_label_selector(field: &Field<'a>) -> Self {
@@ -53,12 +65,23 @@ impl<'a> Selector<'a> {
 
     /// True: labels fulfil every requirement.
     pub fn matches(&self, labels: &Labels<'_>) -> bool {
+        self.requirements.iter().all(|requirement| requirement.holds(labels))
+    }
+
+    /// True: labels may fulfil every requirement, when those that are not among them and that `unknown` accepts may
+    /// stand there too, put there by somebody else.
+    pub fn could_match(&self, labels: &Labels<'_>, unknown: impl Fn(&str) -> bool) -> bool {
         self.requirements.iter().all(|requirement| match requirement {
-            Requirement::In(key, values) => labels.get(key).is_some_and(|label| values.contains(label)),
-            Requirement::NotIn(key, values) => labels.get(key).is_none_or(|label| !values.contains(label)),
-            Requirement::Exists(key) => labels.contains_key(key),
-            Requirement::DoesNotExist(key) => !labels.contains_key(key),
-            Requirement::Never => false,
+            Requirement::In(key, _) | Requirement::Exists(key) if !labels.contains_key(key) => unknown(key),
+            _ => requirement.holds(labels),
+        })
+    }
+
+    /// The only values that a label may have; none when any value will do.
+    pub fn values_of(&self, wanted: &str) -> Option<&[&'a str]> {
+        self.requirements.iter().find_map(|requirement| match requirement {
+            Requirement::In(key, values) if *key == wanted => Some(values.as_slice()),
+            _ => None,
         })
     }
 
@@ -75,4 +98,22 @@ impl<'a> Selector<'a> {
 pub fn labels_of<'a>(parent: &Field<'a>) -> Labels<'a> {
     let entries = parent.at("metadata.labels").map(|labels| labels.entries()).unwrap_or_default();
     entries.into_iter().filter_map(|(key, value)| Some((key, Node::as_str(value.node)?))).collect()
+}
+
+/// True: a label that pods get from controllers, not from their template: those of Kubernetes' own, and those of other
+/// programs' domains.
+pub(crate) fn is_set_by_controllers(key: &str) -> bool {
+    const OWN: [&str; 9] = [
+        "job-name",
+        "controller-uid",
+        "pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/job-name",
+        "batch.kubernetes.io/job-completion-index",
+    ];
+    let foreign = |domain: &str| !domain.ends_with("kubernetes.io") && !domain.ends_with("k8s.io");
+    OWN.contains(&key) || key.split_once('/').is_some_and(|(domain, _)| foreign(domain))
 }

@@ -1,5 +1,6 @@
 //! Which rules are asked, how much each weighs, and with which parameters.
 
+use crate::kubernetes::Kubernetes;
 use crate::registry;
 use crate::rule::Rule;
 use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, from_node, parse};
@@ -9,15 +10,22 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The text of the set that is asked by default.
-const PRODUCTION: &str = include_str!("../sets/production.yaml");
+/// The sets that are part of the program: name and text.
+const SHIPPED: [(&str, &str); 4] = [
+    ("production", include_str!("../sets/production.yaml")),
+    ("pss-baseline", include_str!("../sets/pss-baseline.yaml")),
+    ("pss-restricted", include_str!("../sets/pss-restricted.yaml")),
+    ("security", include_str!("../sets/security.yaml")),
+];
 
 /// A choice of rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicySet {
     /// Its name.
     pub name: String,
-    pub(crate) rules: BTreeMap<&'static str, Setting>,
+    /// The Kubernetes that the manifests are for.
+    pub kubernetes: Kubernetes,
+    rules: BTreeMap<&'static str, Setting>,
 }
 
 /// How one rule is asked.
@@ -25,6 +33,10 @@ pub struct PolicySet {
 pub(crate) struct Setting {
     pub severity: Severity,
     pub parameters: Map<String, Value>,
+    /// The first version of Kubernetes that it is asked for; none: every one.
+    since: Option<Kubernetes>,
+    /// The last one; none: every one.
+    until: Option<Kubernetes>,
 }
 
 /// A policy set that cannot be used.
@@ -52,13 +64,33 @@ struct FileSetting {
     severity: Severity,
     #[serde(default)]
     parameters: Map<String, Value>,
+    since: Option<String>,
+    until: Option<String>,
 }
 
 impl PolicySet {
     /// The set for what ships, `sets/production.yaml`.
-    /// The text is part of the program, and a test reads it: a set that cannot be read never ships.
     pub fn production() -> Self {
-        Self::parse(PRODUCTION, "policies/sets/production.yaml").unwrap_or_else(|error| unreachable!("{error}"))
+        Self::named("production").unwrap_or_else(|| unreachable!("the production set is a part of the program"))
+    }
+
+    /// A set that is part of the program, by its name; [`PolicySet::names`] are all.
+    /// A test reads every one of their texts: a set that cannot be read never ships.
+    pub fn named(name: &str) -> Option<Self> {
+        let (name, text) = SHIPPED.iter().find(|(known, _)| *known == name)?;
+        let file = format!("policies/sets/{name}.yaml");
+        Some(Self::parse(text, &file).unwrap_or_else(|error| unreachable!("{error}")))
+    }
+
+    /// The names of the sets that are part of the program.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|(name, _)| *name)
+    }
+
+    /// The same set for manifests that are meant for another Kubernetes than the newest one.
+    #[must_use]
+    pub fn for_kubernetes(self, kubernetes: Kubernetes) -> Self {
+        Self { kubernetes, ..self }
     }
 
     /// Reads a set from a file.
@@ -89,23 +121,37 @@ impl PolicySet {
                 check_parameter(rule, parameter, value)
                     .map_err(|message| ManifestError::at(&key_source(root, &name), message))?;
             }
-            let setting = Setting { severity: setting.severity, parameters: setting.parameters };
+            let version = |text: Option<String>| {
+                let version = text.map(|text| text.parse::<Kubernetes>()).transpose();
+                version.map_err(|error| ManifestError::at(&key_source(root, &name), error.to_string()))
+            };
+            let (since, until) = (version(setting.since)?, version(setting.until)?);
+            let setting = Setting { severity: setting.severity, parameters: setting.parameters, since, until };
             if rules.insert(rule.id, setting).is_some() {
                 return Err(ManifestError::at(&key_source(root, &name), format!("{} stands here twice", rule.id)).into());
             }
         }
-        Ok(Self { name: file.name, rules })
+        Ok(Self { name: file.name, kubernetes: Kubernetes::default(), rules })
     }
 
     /// A set of one rule, at severity error with its default parameters.
     pub fn only(rule: &'static Rule) -> Self {
-        let setting = Setting { severity: Severity::Error, parameters: Map::new() };
-        Self { name: rule.name.to_owned(), rules: BTreeMap::from([(rule.id, setting)]) }
+        let setting = Setting { severity: Severity::Error, parameters: Map::new(), since: None, until: None };
+        let rules = BTreeMap::from([(rule.id, setting)]);
+        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules }
     }
 
     /// How much a rule weighs; none: it is not asked.
     pub fn severity(&self, rule: &Rule) -> Option<Severity> {
-        self.rules.get(rule.id).map(|setting| setting.severity)
+        self.setting(rule).map(|setting| setting.severity)
+    }
+
+    /// How a rule is asked; none: it is not, or not for this Kubernetes.
+    pub(crate) fn setting(&self, rule: &Rule) -> Option<&Setting> {
+        let holds = |setting: &&Setting| {
+            setting.since.is_none_or(|since| since <= self.kubernetes) && setting.until.is_none_or(|until| self.kubernetes <= until)
+        };
+        self.rules.get(rule.id).filter(holds)
     }
 }
 

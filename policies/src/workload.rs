@@ -1,5 +1,6 @@
 //! Everything that makes pods, seen through its pod template.
 
+use crate::kubernetes::Kubernetes;
 use crate::selector::{Labels, labels_of};
 use gauntlet_fixtures::manifest::{Field, Object};
 
@@ -16,6 +17,8 @@ pub struct Workload<'a> {
     pub pod: Field<'a>,
     /// The pod's labels.
     pub labels: Labels<'a>,
+    /// Its containers: main ones first, ephemeral ones last. Read once, because most rules ask for them.
+    containers: Vec<Container<'a>>,
 }
 
 /// A container of a pod.
@@ -29,6 +32,17 @@ pub struct Container<'a> {
     pub role: Role,
 }
 
+/// A port that a container declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredPort<'a> {
+    /// Its number.
+    pub number: u16,
+    /// Its name, when it has one.
+    pub name: Option<&'a str>,
+    /// Its protocol; `TCP` when none is stated.
+    pub protocol: &'a str,
+}
+
 /// What a container of a pod is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -38,6 +52,8 @@ pub enum Role {
     Init,
     /// An init container with `restartPolicy: Always`: runs beside the others.
     Sidecar,
+    /// Was put into a running pod to look into it: `kubectl debug`.
+    Ephemeral,
 }
 
 impl<'a> Workload<'a> {
@@ -52,9 +68,20 @@ impl<'a> Workload<'a> {
             ("batch", "CronJob") => root.at("spec.jobTemplate.spec.template")?,
             _ => return None,
         };
+        Self::from_template(object, template)
+    }
+
+    /// The pods that a PodTemplate describes: it makes none itself.
+    pub(crate) fn of_pod_template(object: &'a Object) -> Option<Self> {
+        let is_template = object.group().is_empty() && object.kind == "PodTemplate";
+        Self::from_template(object, Field::root(&object.root).get("template").filter(|_| is_template)?)
+    }
+
+    fn from_template(object: &'a Object, template: Field<'a>) -> Option<Self> {
         let pod = template.get("spec")?;
         let namespace = object.namespace.as_deref().unwrap_or("default");
-        Some(Self { object, namespace, labels: labels_of(&template), template, pod })
+        let containers = containers_of(&pod);
+        Some(Self { object, namespace, labels: labels_of(&template), template, pod, containers })
     }
 
     /// True: meant to run on and on, not to end.
@@ -73,20 +100,49 @@ impl<'a> Workload<'a> {
     }
 
     /// All containers: main ones first.
-    pub fn containers(&self) -> Vec<Container<'a>> {
-        let list = |key: &str, role: fn(&Field<'a>) -> Role| {
-            let items = self.pod.items_at(key).into_iter();
-            items.map(move |field| Container { name: field.str_at("name").unwrap_or_default(), role: role(&field), field })
+    pub fn containers(&self) -> &[Container<'a>] {
+        let lasting = self.containers.partition_point(|container| container.role != Role::Ephemeral);
+        &self.containers[..lasting]
+    }
+
+    /// All containers and the ephemeral ones: for rules about what a container may do, whenever it runs.
+    pub fn every_container(&self) -> &[Container<'a>] {
+        &self.containers
+    }
+
+    /// Every security context that is written down, with whose it is: the pod's first.
+    pub fn security_contexts(&self) -> Vec<(String, Field<'a>)> {
+        let own = self.pod.get("securityContext").map(|context| ("the pod".to_owned(), context));
+        let of = |container: &Container<'a>| {
+            let context = container.field.get("securityContext")?;
+            Some((format!("container {}", container.name), context))
         };
-        let init = |field: &Field<'a>| {
-            if field.str_at("restartPolicy") == Some("Always") { Role::Sidecar } else { Role::Init }
-        };
-        list("containers", |_| Role::Main).chain(list("initContainers", init)).collect()
+        own.into_iter().chain(self.every_container().iter().filter_map(of)).collect()
+    }
+
+    /// The annotations of its pods.
+    pub fn annotations(&self) -> Vec<(&'a str, Field<'a>)> {
+        self.template.at("metadata.annotations").map(|annotations| annotations.entries()).unwrap_or_default()
     }
 
     /// The containers that run as long as the pod.
     pub fn running_containers(&self) -> Vec<Container<'a>> {
-        self.containers().into_iter().filter(|container| container.role != Role::Init).collect()
+        self.containers().iter().filter(|container| container.role != Role::Init).cloned().collect()
+    }
+
+    /// The ports that its running containers declare.
+    pub fn declared_ports(&self) -> Vec<DeclaredPort<'a>> {
+        let ports = self.running_containers().into_iter().flat_map(|container| container.field.items_at("ports"));
+        let port = |port: Field<'a>| {
+            let number = u16::try_from(port.i64_at("containerPort")?).ok()?;
+            Some(DeclaredPort { number, name: port.str_at("name"), protocol: port.str_at("protocol").unwrap_or("TCP") })
+        };
+        ports.filter_map(port).collect()
+    }
+
+    /// True: its pods use the node's network, where no NetworkPolicy holds them.
+    pub fn uses_host_network(&self) -> bool {
+        self.pod.bool_at("hostNetwork") == Some(true)
     }
 
     /// The service account that its pods run as.
@@ -99,6 +155,30 @@ impl<'a> Workload<'a> {
     pub fn is_windows(&self) -> bool {
         self.pod.str_at("os.name") == Some("windows")
     }
+
+    /// True: Windows pods, of a Kubernetes whose Pod Security Standards know them (1.25).
+    pub fn is_exempt_as_windows(&self, kubernetes: Kubernetes) -> bool {
+        kubernetes.is_at_least(25) && self.is_windows()
+    }
+
+    /// True: its root is nobody on the node (`hostUsers: false`), and the Pod Security Standards count it (1.35).
+    pub fn is_relaxed_by_user_namespace(&self, kubernetes: Kubernetes) -> bool {
+        kubernetes.is_at_least(35) && self.pod.bool_at("hostUsers") == Some(false)
+    }
+}
+
+fn containers_of<'a>(pod: &Field<'a>) -> Vec<Container<'a>> {
+    let init = |field: &Field<'a>| {
+        if field.str_at("restartPolicy") == Some("Always") { Role::Sidecar } else { Role::Init }
+    };
+    let list = |key: &str, role: &dyn Fn(&Field<'a>) -> Role| -> Vec<Container<'a>> {
+        let items = pod.items_at(key).into_iter();
+        items.map(|field| Container { name: field.str_at("name").unwrap_or_default(), role: role(&field), field }).collect()
+    };
+    let mut containers = list("containers", &|_| Role::Main);
+    containers.extend(list("initContainers", &init));
+    containers.extend(list("ephemeralContainers", &|_| Role::Ephemeral));
+    containers
 }
 
 impl<'a> Container<'a> {

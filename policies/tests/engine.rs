@@ -96,6 +96,7 @@ fn a_waiver_without_use_is_a_finding() {
 #[case("name: x\nrules: {privileged: {severity: fatal}}\n", "s.yaml:2:32: severity: unknown variant `fatal`")]
 #[case("name: x\nrules: {privileged: {severity: error, parameters: {x: 1}}}\n", "privileged has no parameter `x`; it has: none")]
 #[case("name: x\nrules: {min-replicas: {severity: error, parameters: {minimum: two}}}\n", "must be like 2, not \"two\"")]
+#[case("name: x\nrules: {privileged: {severity: error, since: '1.19'}}\n", "s.yaml:2:9: read the Kubernetes version \"1.19\"")]
 #[case("name: x\nrules: {SEC001: {severity: error}, privileged: {severity: error}}\n", "SEC001 stands here twice")]
 fn a_bad_set_is_refused_with_its_place(#[case] text: &str, #[case] expected: &str) {
     let error = PolicySet::parse(text, "s.yaml").expect_err("must be refused").to_string();
@@ -115,10 +116,57 @@ fn parameters_reach_their_rule() {
 }
 
 #[test]
+fn a_rule_is_asked_for_the_versions_that_its_set_says() {
+    let text = "name: x\nrules: {privileged: {severity: error, since: '1.22', until: '1.30'}}\n";
+    for (version, expected) in [("1.21", 0), ("1.22", 1), ("1.30", 1), ("1.31", 0)] {
+        let set = PolicySet::parse(text, "s.yaml").expect("good").for_kubernetes(version.parse().expect("a version"));
+        assert_eq!(check(&objects(WEB), &set, &[], TODAY).len(), expected, "{version}");
+    }
+}
+
+#[test]
 fn many_objects_are_judged_in_the_order_of_their_places() {
     let many: String = (0..300).map(|at| format!("---\n{}", WEB.replace("name: web, n", &format!("name: web-{at}, n")))).collect();
     let findings = check(&objects(&many), &PolicySet::production(), &[], TODAY);
     let places: Vec<_> = findings.iter().map(|finding| &finding.location).collect();
     assert!(places.is_sorted());
     assert_eq!(findings.iter().filter(|finding| finding.rule == "SEC001").count(), 300);
+}
+
+/// Messages of one rule with parameters.
+fn messages(rule: &str, parameters: &str, text: &str) -> Vec<String> {
+    let set = PolicySet::parse(&format!("name: x\nrules: {{{rule}: {{severity: error, parameters: {{{parameters}}}}}}}\n"), "s.yaml").expect("good");
+    check(&objects(text), &set, &[], TODAY).into_iter().map(|finding| finding.message).collect()
+}
+
+#[test]
+fn what_is_removed_depends_on_the_release() {
+    let text = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: web}\n";
+    let both = |release: &str| {
+        let parameter = format!("kubernetes: \"{release}\"");
+        (messages("deprecated-api", &parameter, text), messages("removed-api", &parameter, text))
+    };
+    assert_eq!(both("1.20"), (vec![], vec![]));
+    insta::assert_snapshot!(both("1.24").0.join("\n"), @"policy/v1beta1 PodDisruptionBudget is deprecated since Kubernetes 1.21, and 1.25 removes it: use policy/v1");
+    assert_eq!(both("1.24").1, Vec::<String>::new());
+    insta::assert_snapshot!(both("1.25").1.join("\n"), @"policy/v1beta1 PodDisruptionBudget was removed in Kubernetes 1.25: use policy/v1");
+    assert_eq!(both("1.25").0, Vec::<String>::new());
+}
+
+#[test]
+fn pods_are_counted_against_the_nodes_that_the_set_states() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 4\n  template:\n    metadata: {labels: {app: web}}\n    \
+                spec: {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, \
+                labelSelector: {matchLabels: {app: web}}}]}}, containers: [{name: web, image: 'web:1'}]}\n";
+    assert_eq!(messages("spread-unsatisfiable", "nodes: 4", text), Vec::<String>::new());
+    insta::assert_snapshot!(messages("spread-unsatisfiable", "nodes: 3", text).join("\n"), @"4 pods cannot be kept apart by kubernetes.io/hostname: 3 value(s) are possible, with room for 3 pod(s)");
+}
+
+#[test]
+fn alerts_ask_for_the_metrics_that_the_set_knows() {
+    let text = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: web}\nspec: {groups: [{rules: \
+                [{alert: Errors, expr: 'rate(http_erors_total[5m]) > 1 and up == 1'}]}]}\n";
+    assert_eq!(messages("alert-rule-references-missing-metric", "metrics: []", text), Vec::<String>::new());
+    assert_eq!(messages("alert-rule-references-missing-metric", "metrics: ['http_*', up]", text), Vec::<String>::new());
+    insta::assert_snapshot!(messages("alert-rule-references-missing-metric", "metrics: [http_errors_total, up]", text).join("\n"), @"Errors asks for http_erors_total, but it is not among the known metrics");
 }

@@ -1,21 +1,25 @@
 //! `cargo xtask explain`: the manual pages of the rules.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use gauntlet_policies::PolicySet;
 use gauntlet_policies::registry::{RULES, find};
 use gauntlet_policies::rule::Rule;
 use gauntlet_reports::finding::Severity;
+use std::path::PathBuf;
 
 /// Prints a rule's manual page, or the list of all rules.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask explain SEC001\n  cargo xtask explain missing-pdb\n  cargo xtask explain --list")]
 pub struct ExplainArgs {
     /// A rule's id or name.
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "write"])]
     pub rule: Option<String>,
     /// Every rule in one line.
     #[arg(long, conflicts_with = "rule")]
     pub list: bool,
+    /// Write every manual page to docs/rules.md.
+    #[arg(long, conflicts_with_all = ["rule", "list"])]
+    pub write: bool,
 }
 
 /// Prints.
@@ -25,9 +29,37 @@ pub struct ExplainArgs {
 pub fn run(args: ExplainArgs) -> Result<u8> {
     match args.rule {
         Some(name) => print!("{}", page(&name)?),
+        None if args.write => {
+            let path = book_path();
+            std::fs::write(&path, book()).with_context(|| format!("failed to write {}", path.display()))?;
+            println!("{}", path.display());
+        }
         None => print!("{}", list()),
     }
     Ok(0)
+}
+
+fn book_path() -> PathBuf {
+    crate::pipeline::repo().join("docs/rules.md")
+}
+
+/// Every manual page, after a table of all rules.
+fn book() -> String {
+    let mut text = "# The rules\n\nMade by `cargo xtask explain --write` of the rules themselves; a test says when it is old. The severity is that of the set \
+        `production`.\n\n| rule | name | severity | what holds when it is kept |\n| --- | --- | --- | --- |\n"
+        .to_owned();
+    for rule in RULES {
+        text.push_str(&format!("| {} | {} | {} | {} |\n", rule.id, rule.name, severity(rule), rule.summary().replace('|', "\\|")));
+    }
+    for rule in RULES {
+        // The rule's own headings stand below its name.
+        let manual = rule.manual().replace("\n## ", "\n### ");
+        text.push_str(&format!("\n## {} {}\n\n{manual}\n", rule.id, rule.name));
+        for (name, default) in rule.parameters {
+            text.push_str(&format!("\nParameter `{name}`, default `{default}`.\n"));
+        }
+    }
+    text
 }
 
 fn page(name: &str) -> Result<String> {
@@ -109,5 +141,11 @@ mod tests {
     fn the_list_has_one_line_for_every_rule() {
         assert_eq!(list().lines().count(), RULES.len());
         assert!(list().contains("SEC001  privileged"));
+    }
+
+    #[test]
+    fn the_book_of_rules_is_of_today() {
+        let written = std::fs::read_to_string(book_path()).unwrap_or_default();
+        assert!(written == book(), "docs/rules.md is old: `cargo xtask explain --write` makes it anew");
     }
 }

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod guides;
 pub mod internal_goose;
 pub mod policies;
+pub mod reach;
 pub mod recover;
 pub mod restore;
 pub mod rollback;

@@ -10,7 +10,7 @@ use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, load, load
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_fixtures::platform::load::find_above;
 use gauntlet_fixtures::platform::load_with_folder;
-use gauntlet_policies::{PolicySet, check};
+use gauntlet_policies::{Kubernetes, PolicySet, check};
 use gauntlet_reports::finding::{Finding, Severity};
 use gauntlet_reports::render::{findings_github, findings_junit, findings_markdown, sarif};
 use gauntlet_reports::verdict::Verdict;
@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
     cargo xtask policies fixtures/platforms/globeco/manifests/overlays/production\n  \
     cargo xtask policies my-manifests/ --format json\n  \
     cargo xtask policies chart.yaml --set my-set.yaml\n  \
+    cargo xtask policies chart.yaml --set pss-restricted --kubernetes 1.30\n  \
     cargo xtask policies my-manifests/ --format sarif > findings.sarif\n  \
     helm template my-chart | cargo xtask policies - --fail-on warning\n  \
     cargo xtask policies my-manifests/ --write-baseline known.json\n  \
@@ -39,9 +40,13 @@ pub struct PoliciesArgs {
     /// For a person or for a program.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// The policy set: which rules, how severe, with which parameters. Default: the production set.
-    #[arg(long, value_name = "FILE")]
-    pub set: Option<PathBuf>,
+    /// The policy set: which rules, how severe, with which parameters: production, security, pss-baseline, pss-restricted,
+    /// or a file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "production")]
+    pub set: PathBuf,
+    /// The Kubernetes version that the manifests are for, such as 1.30: what the rules allow depends on it.
+    #[arg(long, value_name = "1.N")]
+    pub kubernetes: Option<Kubernetes>,
     /// The platform whose waivers hold. Default: the nearest platform.yaml above each PATH.
     #[arg(long, value_name = "FOLDER")]
     pub platform: Option<PathBuf>,
@@ -107,10 +112,12 @@ struct Outcome {
 /// # Errors
 /// When the policy set cannot be read, or the output cannot be written.
 pub fn run(args: PoliciesArgs) -> Result<u8> {
-    let set = match &args.set {
-        Some(file) => PolicySet::read(file).with_context(|| format!("failed to use {}", file.display()))?,
-        None => PolicySet::production(),
+    let set = match args.set.to_str().and_then(PolicySet::named) {
+        Some(set) => set,
+        None => PolicySet::read(&args.set)
+            .with_context(|| format!("failed to use {}; the sets that ship are {}", args.set.display(), PolicySet::names().join(", ")))?,
     };
+    let set = args.kubernetes.map_or(set.clone(), |version| set.for_kubernetes(version));
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let mut outcome = judge(&args, &set, &today());
     if let Some(known) = known {

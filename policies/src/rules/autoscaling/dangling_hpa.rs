@@ -1,11 +1,10 @@
 //! Every HPA scales something that exists.
 //!
 //! ## What it does
-//! Reports HPAs whose target is not in the manifests of their namespace, and whose target is scaled by a second
-//! HPA.
+//! Reports HPAs whose target is not in the manifests of their namespace.
 //!
 //! ## Why it matters
-//! An HPA without a target does nothing, silently; two on one target fight.
+//! An HPA without a target does nothing, silently.
 //!
 //! ## How to mend it
 //! Mend kind and name in `scaleTargetRef`, or remove the HPA.
@@ -18,14 +17,12 @@
 use crate::index::namespace_of;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
-use std::collections::HashSet;
 
 /// The rule.
 pub const RULE: Rule =
     Rule { id: "HPA004", name: "dangling-hpa", parameters: &[], source: include_str!("dangling_hpa.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let mut seen = HashSet::new();
     for scaler in context.index.of_kind("HorizontalPodAutoscaler").to_vec() {
         let Some(target) = Field::root(&scaler.root).at("spec.scaleTargetRef") else { continue };
         let Some(name) = target.get("name") else { continue };
@@ -33,8 +30,6 @@ fn check(context: &mut Context<'_, '_>) {
         let namespace = namespace_of(scaler);
         if context.index.find(kind, namespace, text).is_none() {
             context.wrong(scaler, &name, format!("there is no {kind} {text} in namespace {namespace}"));
-        } else if !seen.insert((kind, namespace, text)) {
-            context.wrong(scaler, &name, format!("{kind} {text} is scaled by another HPA too"));
         }
     }
 }

@@ -1,10 +1,29 @@
 //! Staying up while pods and nodes go.
 
 pub mod anti_affinity_or_spread;
+pub mod cronjob_concurrency;
+pub mod cronjob_deadline;
+pub mod grace_gt_prestop;
+pub mod job_ttl;
 pub mod liveness_probe;
 pub mod min_replicas;
 pub mod missing_pdb;
+pub mod naked_pod;
+pub mod overlapping_pdbs;
 pub mod pdb_blocks_drain;
+pub mod pdb_unhealthy_eviction_policy;
 pub mod pdb_vs_hpa_min;
+pub mod pre_stop_hook;
+pub mod priority_class;
 pub mod probe_port_exists;
+pub mod probe_timing;
+pub mod probes_identical;
+pub mod quorum_engines;
+pub mod quorum_loss_on_one_node;
 pub mod readiness_probe;
+pub mod rolling_update_strategy;
+pub mod rollout_capacity;
+pub mod single_replica_store_declared;
+pub mod spread_selector_mismatch;
+pub mod spread_unsatisfiable;
+pub mod startup_probe_for_slow_start;

@@ -16,6 +16,7 @@
 //! spec: {minAvailable: 1} # reported when the workload has one replica
 //! ```
 
+use crate::quantity::share;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -28,12 +29,12 @@ fn check(context: &mut Context<'_, '_>) {
         let Some(replicas) = context.index.fewest_replicas(workload).filter(|replicas| *replicas > 0) else { continue };
         for budget in context.index.budgets(workload) {
             let spec = Field::root(&budget.root);
-            if let Some(field) = spec.at("spec.maxUnavailable").filter(|field| share(field, replicas) == Some(0)) {
+            if let Some(field) = spec.at("spec.maxUnavailable").filter(|field| share(field, replicas, true) == Some(0)) {
                 context.wrong(budget, &field, "maxUnavailable is zero: no pod may ever go");
             }
             // With an HPA its minimum decides: see pdb-vs-hpa-min.
             let field = spec.at("spec.minAvailable").filter(|_| context.index.scaler(workload).is_none());
-            if let Some((least, field)) = field.and_then(|field| Some((share(&field, replicas)?, field)))
+            if let Some((least, field)) = field.and_then(|field| Some((share(&field, replicas, true)?, field)))
                 && least >= replicas
             {
                 let message = format!("{least} of the {replicas} pods of {} must stay: none may go", workload.object.name);
@@ -41,10 +42,4 @@ fn check(context: &mut Context<'_, '_>) {
             }
         }
     }
-}
-
-/// A number, or a share of the replicas. Kubernetes rounds both kinds of shares up.
-fn share(field: &Field<'_>, replicas: i64) -> Option<i64> {
-    let percent = |text: &str| text.strip_suffix('%')?.parse::<i64>().ok();
-    field.node.as_i64().or_else(|| Some(percent(field.str()?)?.saturating_mul(replicas).saturating_add(99) / 100))
 }

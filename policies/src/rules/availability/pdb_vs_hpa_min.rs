@@ -16,6 +16,7 @@
 //! spec: {minReplicas: 2} # with minAvailable: 2 the budget is reported
 //! ```
 
+use crate::quantity::share;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -29,10 +30,7 @@ fn check(context: &mut Context<'_, '_>) {
         let minimum = Field::root(&scaler.root).i64_at("spec.minReplicas").unwrap_or(1);
         for budget in context.index.budgets(workload) {
             let Some(field) = Field::root(&budget.root).at("spec.minAvailable") else { continue };
-            let percent = |text: &str| text.strip_suffix('%')?.parse::<i64>().ok();
-            // Kubernetes rounds a share up.
-            let share = || Some(percent(field.str()?)?.saturating_mul(minimum).saturating_add(99) / 100);
-            if let Some(least) = field.node.as_i64().or_else(share).filter(|least| *least >= minimum) {
+            if let Some(least) = share(&field, minimum, true).filter(|least| *least >= minimum) {
                 let message = format!("{least} pods must stay, but HPA {} scales {} down to {minimum}", scaler.name, workload.object.name);
                 context.wrong(budget, &field, message);
             }

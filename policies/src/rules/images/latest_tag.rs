@@ -15,6 +15,7 @@
 //! image: registry.example.org:5000/app # reported: no tag
 //! ```
 
+use crate::image::Image;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -24,46 +25,18 @@ pub const RULE: Rule =
 fn check(context: &mut Context<'_, '_>) {
     let moving = context.parameter("tags");
     let is_moving = |tag: &str| moving.as_array().is_some_and(|tags| tags.iter().any(|known| known == tag));
-    for workload in context.index.workloads() {
-        for container in workload.containers() {
+    for workload in context.index.pods() {
+        for container in workload.every_container() {
             let Some(field) = container.field.get("image") else { continue };
-            let image = field.str().unwrap_or_default();
-            let message = match tag(image) {
-                Tag::Digest => continue,
-                Tag::Name(tag) if !is_moving(tag) => continue,
-                Tag::Name(tag) => format!("image {image} of container {} has the moving tag {tag}", container.name),
-                Tag::None => format!("image {image} of container {} has no tag, which means latest", container.name),
+            let name = field.str().unwrap_or_default();
+            let image = Image::parse(name);
+            let message = match image.tag {
+                _ if image.digest.is_some() => continue,
+                Some(tag) if !is_moving(tag) => continue,
+                Some(tag) => format!("image {name} of container {} has the moving tag {tag}", container.name),
+                None => format!("image {name} of container {} has no tag, which means latest", container.name),
             };
             context.wrong(workload.object, &field, message);
         }
-    }
-}
-
-/// What fixes an image's version.
-#[derive(Debug, PartialEq)]
-enum Tag<'a> {
-    None,
-    Name(&'a str),
-    Digest,
-}
-
-fn tag(image: &str) -> Tag<'_> {
-    if image.contains('@') {
-        return Tag::Digest;
-    }
-    let last = image.rsplit('/').next().unwrap_or(image);
-    last.split_once(':').map_or(Tag::None, |(_, tag)| Tag::Name(tag))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_no_tag() {
-        assert_eq!(tag("registry:5000/app"), Tag::None);
-        assert_eq!(tag("registry:5000/app:1"), Tag::Name("1"));
-        assert_eq!(tag("app"), Tag::None);
-        assert_eq!(tag("app:latest@sha256:0"), Tag::Digest);
     }
 }

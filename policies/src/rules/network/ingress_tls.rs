@@ -18,6 +18,7 @@
 //! ```
 
 use crate::rule::{Context, Rule};
+use crate::rules::ingress::hosts::covers;
 use gauntlet_fixtures::manifest::Field;
 
 /// The rule.
@@ -41,12 +42,5 @@ fn check(context: &mut Context<'_, '_>) {
         if tls.is_empty() && root.at("spec.rules").is_none() {
             context.whole(ingress, "it serves without TLS");
         }
-    }
-}
-
-fn covers(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(domain) => pattern == host || host.split_once('.').is_some_and(|(_, rest)| rest == domain),
-        None => pattern == host,
     }
 }

@@ -3,7 +3,8 @@
 //! ## What it does
 //! Reports workloads that no NetworkPolicy of their namespace selects for ingress, or for egress. `podSelector: {}`
 //! selects every pod; a policy without `policyTypes` covers ingress, and egress when it has egress rules. Pods in
-//! the node's network are left out: no policy holds them.
+//! the node's network are left out: no policy holds them. Nothing is said where the manifests hold policies of a network
+//! plugin or of a cluster: those may restrict them.
 //!
 //! ## Why it matters
 //! Where no policy selects a pod, every pod of the cluster reaches it, and it reaches the whole world.
@@ -17,33 +18,30 @@
 //! spec: {podSelector: {}, policyTypes: [Ingress]} # egress is reported for every workload
 //! ```
 
+use crate::reach::{Direction, has_other_policies, isolates};
 use crate::rule::{Context, Rule};
-use gauntlet_fixtures::manifest::Field;
 
 /// The rule.
 pub const RULE: Rule =
     Rule { id: "NET001", name: "pod-without-networkpolicy", parameters: &[], source: include_str!("pod_without_networkpolicy.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
+    if has_other_policies(context.index) {
+        return;
+    }
     for workload in context.index.workloads() {
-        if workload.pod.bool_at("hostNetwork") == Some(true) {
+        if workload.uses_host_network() {
             continue;
         }
         let policies = context.index.network_policies(workload);
-        let open: Vec<&str> = ["Ingress", "Egress"]
+        let open: Vec<&str> = [(Direction::Ingress, "ingress"), (Direction::Egress, "egress")]
             .into_iter()
-            .filter(|direction| !policies.iter().any(|policy| covers(&Field::root(&policy.root), direction)))
+            .filter(|(direction, _)| !policies.iter().any(|policy| isolates(policy, *direction)))
+            .map(|(_, name)| name)
             .collect();
         if !open.is_empty() {
-            let message = format!("no NetworkPolicy restricts the {} of its pods", open.join(" and ").to_lowercase());
+            let message = format!("no NetworkPolicy restricts the {} of its pods", open.join(" and "));
             context.whole(workload.object, message);
         }
-    }
-}
-
-fn covers(policy: &Field<'_>, direction: &str) -> bool {
-    match policy.at("spec.policyTypes") {
-        Some(types) => types.items().iter().any(|item| item.str() == Some(direction)),
-        None => direction == "Ingress" || policy.at("spec.egress").is_some(),
     }
 }

@@ -30,9 +30,7 @@ fn check(context: &mut Context<'_, '_>) {
     for workload in context.index.workloads() {
         let account = workload.service_account();
         let own = workload.pod.get("automountServiceAccountToken");
-        let object = context.index.find("ServiceAccount", workload.namespace, account);
-        let from_account = || Field::root(&object?.root).bool_at("automountServiceAccountToken");
-        let mounts = own.as_ref().and_then(|field| field.node.as_bool()).or_else(from_account).unwrap_or(true);
+        let mounts = context.index.mounts_token(workload);
         let everyone = ["system:serviceaccounts", "system:authenticated"].map(|group| bound.contains(&(group.to_owned(), String::new())));
         let namespace = bound.contains(&(format!("system:serviceaccounts:{}", workload.namespace), String::new()));
         let has_rights = namespace || everyone.contains(&true) || bound.contains(&(workload.namespace.to_owned(), account.to_owned()));

@@ -2,7 +2,8 @@
 //!
 //! ## What it does
 //! Reports containers that do not drop `ALL` capabilities, and those that add one other than `NET_BIND_SERVICE`, as
-//! the restricted Pod Security Standard does. Windows pods are left out.
+//! the restricted Pod Security Standard does. Windows pods are left out from
+//! Kubernetes 1.25.
 //!
 //! ## Why it matters
 //! The default set lets a container forge packets, change owners and bypass file permissions.
@@ -22,8 +23,9 @@ pub const RULE: Rule =
     Rule { id: "SEC006", name: "drop-all-capabilities", parameters: &[], source: include_str!("drop_all_capabilities.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads().iter().filter(|workload| !workload.is_windows()) {
-        for container in workload.containers() {
+    let kubernetes = context.kubernetes;
+    for workload in context.index.pods().filter(|workload| !workload.is_exempt_as_windows(kubernetes)) {
+        for container in workload.every_container() {
             let name = container.name;
             let capabilities = container.field.at("securityContext.capabilities");
             let list = |key: &str| capabilities.as_ref().map(|field| field.items_at(key)).unwrap_or_default();

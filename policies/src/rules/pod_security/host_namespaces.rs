@@ -23,7 +23,7 @@ pub const RULE: Rule =
     Rule { id: "SEC003", name: "host-namespaces", parameters: &[], source: include_str!("host_namespaces.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads() {
+    for workload in context.index.pods() {
         for key in ["hostNetwork", "hostPID", "hostIPC"] {
             if let Some(field) = workload.pod.get(key).filter(|field| field.node.as_bool() == Some(true)) {
                 context.wrong(workload.object, &field, format!("{key} shares a namespace of the node"));

@@ -22,7 +22,7 @@ pub const RULE: Rule =
     Rule { id: "SEC004", name: "host-path", parameters: &[], source: include_str!("host_path.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads() {
+    for workload in context.index.pods() {
         for volume in workload.pod.items_at("volumes") {
             if let Some(field) = volume.get("hostPath") {
                 let path = field.str_at("path").unwrap_or("?");

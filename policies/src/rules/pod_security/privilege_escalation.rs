@@ -1,7 +1,8 @@
 //! No process gains more rights than its parent.
 //!
 //! ## What it does
-//! Reports containers without `allowPrivilegeEscalation: false`. Windows pods have no such field and are left out.
+//! Reports containers without `allowPrivilegeEscalation: false`. Windows pods have no
+//! such field and are left out from Kubernetes 1.25.
 //!
 //! ## Why it matters
 //! A setuid program in the image is enough to become root when escalation is allowed, and allowed is the default.
@@ -23,8 +24,9 @@ pub const RULE: Rule =
     Rule { id: "SEC002", name: "privilege-escalation", parameters: &[], source: include_str!("privilege_escalation.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads().iter().filter(|workload| !workload.is_windows()) {
-        for container in workload.containers() {
+    let kubernetes = context.kubernetes;
+    for workload in context.index.pods().filter(|workload| !workload.is_exempt_as_windows(kubernetes)) {
+        for container in workload.every_container() {
             match container.field.at("securityContext.allowPrivilegeEscalation") {
                 Some(field) if field.node.as_bool() == Some(false) => {}
                 Some(field) => context.wrong(workload.object, &field, format!("container {} may gain privileges", container.name)),

@@ -1,7 +1,7 @@
 //! No container runs privileged.
 //!
 //! ## What it does
-//! Reports containers, init containers included, with `securityContext.privileged: true`.
+//! Reports containers, init and ephemeral ones included, with `securityContext.privileged: true`.
 //!
 //! ## Why it matters
 //! A privileged container has every capability and every device of its node: whoever breaks into it owns the node
@@ -22,8 +22,8 @@ pub const RULE: Rule =
     Rule { id: "SEC001", name: "privileged", parameters: &[], source: include_str!("privileged.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads() {
-        for container in workload.containers() {
+    for workload in context.index.pods() {
+        for container in workload.every_container() {
             if let Some(field) = container.field.at("securityContext.privileged").filter(|field| field.node.as_bool() == Some(true)) {
                 context.wrong(workload.object, &field, format!("container {} runs privileged", container.name));
             }

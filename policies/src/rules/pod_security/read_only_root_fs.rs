@@ -21,8 +21,8 @@ pub const RULE: Rule =
     Rule { id: "SEC008", name: "read-only-root-fs", parameters: &[], source: include_str!("read_only_root_fs.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads().iter().filter(|workload| !workload.is_windows()) {
-        for container in workload.containers() {
+    for workload in context.index.pods().filter(|workload| !workload.is_windows()) {
+        for container in workload.every_container() {
             match container.field.at("securityContext.readOnlyRootFilesystem") {
                 Some(field) if field.node.as_bool() == Some(true) => {}
                 Some(field) => context.wrong(workload.object, &field, format!("container {} writes to its root", container.name)),

@@ -1,8 +1,9 @@
-//! No container runs as root.
+//! No container may run as root.
 //!
 //! ## What it does
 //! Reports containers for which neither their own nor the pod's security context says `runAsNonRoot: true`, and
-//! those that set `runAsUser: 0`. The container's own value wins over the pod's. Windows pods are left out.
+//! every `runAsNonRoot: false`, as the restricted Pod Security Standard does. A pod with `hostUsers: false` is left
+//! out from Kubernetes 1.35: its root is nobody on the node.
 //!
 //! ## Why it matters
 //! Root in a container is root on the node for every hole in the kernel and for every mounted file.
@@ -13,7 +14,7 @@
 //! ## Example
 //! ```yaml
 //! spec:
-//!   securityContext: {runAsUser: 0} # reported
+//!   securityContext: {runAsNonRoot: false} # reported
 //! ```
 
 use crate::rule::{Context, Rule};
@@ -23,16 +24,19 @@ pub const RULE: Rule =
     Rule { id: "SEC005", name: "run-as-non-root", parameters: &[], source: include_str!("run_as_non_root.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads().iter().filter(|workload| !workload.is_windows()) {
-        for container in workload.containers() {
+    let kubernetes = context.kubernetes;
+    for workload in context.index.pods().filter(|workload| !workload.is_relaxed_by_user_namespace(kubernetes)) {
+        let of_pod = workload.pod.at("securityContext.runAsNonRoot");
+        if let Some(field) = of_pod.as_ref().filter(|field| field.node.as_bool() != Some(true)) {
+            context.wrong(workload.object, field, "the pod lets its containers run as root");
+        }
+        for container in workload.every_container() {
             let name = container.name;
-            if let Some(user) = container.security(workload, "runAsUser").filter(|user| user.node.as_i64() == Some(0)) {
-                context.wrong(workload.object, &user, format!("container {name} runs as user 0"));
-                continue;
-            }
-            match container.security(workload, "runAsNonRoot") {
+            match container.field.at("securityContext.runAsNonRoot") {
                 Some(field) if field.node.as_bool() == Some(true) => {}
                 Some(field) => context.wrong(workload.object, &field, format!("container {name} may run as root")),
+                // What the pod says is inherited; `false` is reported where it stands.
+                None if of_pod.is_some() => {}
                 None => {
                     let message = format!("container {name} may run as root: runAsNonRoot is set neither here nor for the pod");
                     context.missing(workload.object, &container.field, "securityContext.runAsNonRoot", message);

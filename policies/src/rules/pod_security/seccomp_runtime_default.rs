@@ -2,7 +2,9 @@
 //!
 //! ## What it does
 //! Reports containers for which neither their own nor the pod's security context sets a seccomp profile of type
-//! `RuntimeDefault` or `Localhost`. Windows pods are left out.
+//! `RuntimeDefault` or `Localhost`, and every other type where one is set, as the restricted Pod Security Standard
+//! does. Before Kubernetes 1.27 an annotation of the alpha API counts where the field is not set. Windows pods are
+//! left out from 1.25.
 //!
 //! ## Why it matters
 //! Without a profile a container may make every system call, the rare ones with the holes in them too.
@@ -16,18 +18,31 @@
 //! ```
 
 use crate::rule::{Context, Rule};
+use crate::seccomp;
 
 /// The rule.
 pub const RULE: Rule =
     Rule { id: "SEC007", name: "seccomp-runtime-default", parameters: &[], source: include_str!("seccomp_runtime_default.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    for workload in context.index.workloads().iter().filter(|workload| !workload.is_windows()) {
-        for container in workload.containers() {
+    let kubernetes = context.kubernetes;
+    for workload in context.index.pods().filter(|workload| !workload.is_exempt_as_windows(kubernetes)) {
+        let of_pod = seccomp::of_pod(workload, kubernetes);
+        if let Some(profile) = of_pod.as_ref().filter(|profile| !profile.is_confined) {
+            let message = format!("the pod runs with the seccomp profile {}, not RuntimeDefault or Localhost", profile.field.node);
+            context.wrong(workload.object, &profile.field, message);
+        }
+        for container in workload.every_container() {
             let name = container.name;
-            match container.security(workload, "seccompProfile.type") {
-                Some(field) if matches!(field.str(), Some("RuntimeDefault" | "Localhost")) => {}
-                Some(field) => context.wrong(workload.object, &field, format!("container {name} runs with the seccomp profile {}", field.node)),
+            match seccomp::of_container(workload, container, kubernetes) {
+                Some(profile) if profile.is_confined => {}
+                Some(profile) => {
+                    let shown = profile.field.node;
+                    let message = format!("container {name} runs with the seccomp profile {shown}, not RuntimeDefault or Localhost");
+                    context.wrong(workload.object, &profile.field, message);
+                }
+                // The pod's profile is inherited; a bad one is reported where it stands.
+                None if of_pod.is_some() => {}
                 None => {
                     let message = format!("container {name} has no seccomp profile, neither here nor from the pod");
                     context.missing(workload.object, &container.field, "securityContext.seccompProfile", message);

@@ -1,7 +1,8 @@
 //! Every container's memory is bounded.
 //!
 //! ## What it does
-//! Reports containers without a memory limit.
+//! Reports containers without a memory limit, where neither the pod as a whole has one nor a LimitRange of the namespace
+//! gives one.
 //!
 //! ## Why it matters
 //! A leak in one container takes the memory of the whole node, and the kernel kills others for it.
@@ -16,6 +17,7 @@
 //!     resources: {}
 //! ```
 
+use crate::demand::{Kind, Ranges};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -23,9 +25,10 @@ pub const RULE: Rule =
     Rule { id: "RES003", name: "memory-limits", parameters: &[], source: include_str!("memory_limits.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
+    let ranges = Ranges::new(context.index);
     for workload in context.index.workloads() {
         for container in workload.containers() {
-            if container.field.at("resources.limits.memory").is_none() {
+            if !ranges.says(workload, container, Kind::Limits, "memory") {
                 let message = format!("container {} has no limit for memory", container.name);
                 context.missing(workload.object, &container.field, "resources.limits.memory", message);
             }

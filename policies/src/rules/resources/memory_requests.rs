@@ -1,7 +1,8 @@
 //! Every container says how much memory it needs.
 //!
 //! ## What it does
-//! Reports containers without a request for memory. A limit counts as the request, as in the API server.
+//! Reports containers without a request for memory. As in the API server, a limit counts as the request, what the pod as a
+//! whole asks for counts, and so does what a LimitRange of the namespace gives.
 //!
 //! ## Why it matters
 //! When a node runs out of memory, pods without requests are killed first.
@@ -16,6 +17,7 @@
 //!     resources: {}
 //! ```
 
+use crate::demand::{Kind, Ranges};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -23,9 +25,10 @@ pub const RULE: Rule =
     Rule { id: "RES002", name: "memory-requests", parameters: &[], source: include_str!("memory_requests.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
+    let ranges = Ranges::new(context.index);
     for workload in context.index.workloads() {
         for container in workload.containers() {
-            if container.request("memory").is_none() {
+            if !ranges.says(workload, container, Kind::Requests, "memory") {
                 let message = format!("container {} has no request for memory", container.name);
                 context.missing(workload.object, &container.field, "resources.requests.memory", message);
             }

@@ -63,7 +63,7 @@ fn references<'a>(workload: &Workload<'a>) -> Vec<Reference<'a>> {
     };
     let key = |field: &Field<'a>| field.get("key").into_iter().collect();
     let items = |field: &Field<'a>| field.items_at("items").iter().filter_map(|item| item.get("key")).collect();
-    for container in workload.containers() {
+    for container in workload.every_container() {
         for variable in container.field.items_at("env") {
             add(variable.at("valueFrom.secretKeyRef"), "Secret", "name", key);
             add(variable.at("valueFrom.configMapKeyRef"), "ConfigMap", "name", key);

@@ -18,6 +18,7 @@
 //! stringData: {password: changeme} # reported
 //! ```
 
+use crate::credentials::{base64, is_placeholder, names_no_secret};
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -37,50 +38,4 @@ fn check(context: &mut Context<'_, '_>) {
             }
         }
     }
-}
-
-fn names_no_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["user", "host", "port", "database", "dbname", "url", "region"].iter().any(|word| key.contains(word)) && !key.contains("pass")
-}
-
-fn is_placeholder(value: &str) -> bool {
-    let value = value.trim();
-    let lower = value.to_ascii_lowercase();
-    let is_reference = ["${", "$(", "{{", "ref+", "vault:"].iter().any(|start| lower.starts_with(start));
-    if is_reference || value.is_empty() {
-        return false;
-    }
-    const WORDS: [&str; 16] = [
-        "password", "passw0rd", "secret", "admin", "root", "changeme", "changeit", "example", "test", "dummy", "todo", "xxx",
-        "123456", "12345678", "letmein", "default",
-    ];
-    const PARTS: [&str; 8] =
-        ["changeme", "change-me", "change_me", "replace-me", "replaceme", "replace_me", "placeholder", "your-"];
-    WORDS.contains(&lower.as_str())
-        || PARTS.iter().any(|part| lower.contains(part))
-        || (value.starts_with('<') && value.ends_with('>'))
-}
-
-/// Decodes base64 into text; none when it is neither.
-fn base64(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let (mut buffer, mut bits) = (0u32, 0);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = (buffer << 6 | u32::from(value)) & 0xff_ffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits & 0xff) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }

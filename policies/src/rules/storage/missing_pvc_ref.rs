@@ -16,7 +16,7 @@
 //!   - {name: data, persistentVolumeClaim: {claimName: not-there}} # reported
 //! ```
 
-use crate::index::{Index, namespace_of};
+use crate::index::Index;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -42,12 +42,11 @@ fn check(context: &mut Context<'_, '_>) {
 /// True: `template-set-number` of a StatefulSet in the namespace.
 fn is_from_template(index: &Index<'_>, namespace: &str, claim: &str) -> bool {
     let Some((base, number)) = claim.rsplit_once('-') else { return false };
-    let sets = index.of_kind("StatefulSet").iter().filter(|set| namespace_of(set) == namespace);
+    // Both names may have dashes: every one may be the one between them.
+    let mut splits = base.match_indices('-').map(|(at, _)| (&base[..at], &base[at + 1..]));
     number.parse::<u32>().is_ok()
-        && sets.into_iter().any(|set| {
-            let templates = Field::root(&set.root).items_at("spec.volumeClaimTemplates");
-            templates.iter().filter_map(|template| template.str_at("metadata.name")).any(|template| {
-                base.strip_prefix(template).and_then(|rest| rest.strip_prefix('-')) == Some(set.name.as_str())
-            })
+        && splits.any(|(template, set)| {
+            let templates = index.find("StatefulSet", namespace, set).map(|set| Field::root(&set.root).items_at("spec.volumeClaimTemplates"));
+            templates.is_some_and(|templates| templates.iter().any(|known| known.str_at("metadata.name") == Some(template)))
         })
 }

@@ -1,0 +1,43 @@
+//! No object uses an API version that will be removed.
+//!
+//! ## What it does
+//! Reports objects whose API version is deprecated in the release `kubernetes`, but still served there. What is removed
+//! already is for `removed-api`.
+//!
+//! ## Why it matters
+//! The next upgrade of the cluster refuses the object, in the middle of an upgrade.
+//!
+//! ## How to mend it
+//! Move to the version that the finding names; fields may have other names there.
+//!
+//! ## Example
+//! ```yaml
+//! apiVersion: v1
+//! kind: Endpoints # reported from 1.33 on: use EndpointSlice
+//! ```
+
+use super::api_versions::{minor, retired};
+use crate::rule::{Context, Rule};
+use gauntlet_fixtures::manifest::Field;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "SCH003",
+    name: "deprecated-api",
+    parameters: &[("kubernetes", "\"1.36\"")],
+    source: include_str!("deprecated_api.rs"),
+    check,
+};
+
+fn check(context: &mut Context<'_, '_>) {
+    let release = context.parameter("kubernetes");
+    let release = minor(release.as_str().unwrap_or_default());
+    for object in context.index.objects() {
+        let Some(entry) = retired(&object.api_version, &object.kind) else { continue };
+        let served = entry.removed.is_none_or(|removed| release < removed);
+        let Some(field) = Field::root(&object.root).get("apiVersion").filter(|_| served && release >= entry.deprecated) else { continue };
+        let end = entry.removed.map_or_else(String::new, |removed| format!(", and 1.{removed} removes it"));
+        let (version, kind, since, instead) = (entry.version, &object.kind, entry.deprecated, entry.instead);
+        context.wrong(object, &field, format!("{version} {kind} is deprecated since Kubernetes 1.{since}{end}: use {instead}"));
+    }
+}

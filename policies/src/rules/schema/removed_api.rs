@@ -1,0 +1,38 @@
+//! Every object has an API version that the cluster serves.
+//!
+//! ## What it does
+//! Reports objects whose API version is removed in the release `kubernetes`, with the release that removed it and what
+//! to use instead.
+//!
+//! ## Why it matters
+//! The API server refuses the object: the deployment stops there.
+//!
+//! ## How to mend it
+//! Move to the version that the finding names; fields may have other names there.
+//!
+//! ## Example
+//! ```yaml
+//! apiVersion: policy/v1beta1 # reported from 1.25 on: use policy/v1
+//! kind: PodDisruptionBudget
+//! ```
+
+use super::api_versions::{minor, retired};
+use crate::rule::{Context, Rule};
+use gauntlet_fixtures::manifest::Field;
+
+/// The rule.
+pub const RULE: Rule =
+    Rule { id: "SCH004", name: "removed-api", parameters: &[("kubernetes", "\"1.36\"")], source: include_str!("removed_api.rs"), check };
+
+fn check(context: &mut Context<'_, '_>) {
+    let release = context.parameter("kubernetes");
+    let release = minor(release.as_str().unwrap_or_default());
+    for object in context.index.objects() {
+        let Some(entry) = retired(&object.api_version, &object.kind) else { continue };
+        let Some(removed) = entry.removed.filter(|removed| release >= *removed) else { continue };
+        if let Some(field) = Field::root(&object.root).get("apiVersion") {
+            let (version, kind, instead) = (entry.version, &object.kind, entry.instead);
+            context.wrong(object, &field, format!("{version} {kind} was removed in Kubernetes 1.{removed}: use {instead}"));
+        }
+    }
+}
