@@ -115,7 +115,7 @@ pub fn run(args: PoliciesArgs) -> Result<u8> {
     let set = match args.set.to_str().and_then(PolicySet::named) {
         Some(set) => set,
         None => PolicySet::read(&args.set)
-            .with_context(|| format!("failed to use {}; the sets that ship are {}", args.set.display(), PolicySet::names().join(", ")))?,
+            .with_context(|| format!("failed to use {}; the sets that ship are {}", args.set.display(), PolicySet::names().collect::<Vec<_>>().join(", ")))?,
     };
     let set = args.kubernetes.map_or(set.clone(), |version| set.for_kubernetes(version));
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
