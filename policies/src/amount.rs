@@ -44,6 +44,11 @@ impl Amount {
         Some(Self { nano: if negative { -nano } else { nano } })
     }
 
+    /// So many whole units.
+    pub fn whole(units: i64) -> Self {
+        Self { nano: i128::from(units) * NANO }
+    }
+
     /// So many times this.
     pub fn times(self, count: i64) -> Self {
         Self { nano: self.nano.saturating_mul(i128::from(count)) }

@@ -14,7 +14,6 @@ mod image;
 pub mod index;
 pub mod kubernetes;
 mod privilege;
-mod quantity;
 pub mod reach;
 pub mod registry;
 pub mod rule;
@@ -22,6 +21,7 @@ mod rules;
 mod seccomp;
 pub mod selector;
 pub mod set;
+mod share;
 mod waiver;
 pub mod workload;
 

@@ -133,18 +133,26 @@ fn many_objects_are_judged_in_the_order_of_their_places() {
     assert_eq!(findings.iter().filter(|finding| finding.rule == "SEC001").count(), 300);
 }
 
+/// A set of one rule with parameters.
+fn one(rule: &str, parameters: &str) -> PolicySet {
+    PolicySet::parse(&format!("name: x\nrules: {{{rule}: {{severity: error, parameters: {{{parameters}}}}}}}\n"), "s.yaml").expect("good")
+}
+
 /// Messages of one rule with parameters.
 fn messages(rule: &str, parameters: &str, text: &str) -> Vec<String> {
-    let set = PolicySet::parse(&format!("name: x\nrules: {{{rule}: {{severity: error, parameters: {{{parameters}}}}}}}\n"), "s.yaml").expect("good");
-    check(&objects(text), &set, &[], TODAY).into_iter().map(|finding| finding.message).collect()
+    told(&one(rule, parameters), text)
+}
+
+fn told(set: &PolicySet, text: &str) -> Vec<String> {
+    check(&objects(text), set, &[], TODAY).into_iter().map(|finding| finding.message).collect()
 }
 
 #[test]
 fn what_is_removed_depends_on_the_release() {
     let text = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: web}\n";
     let both = |release: &str| {
-        let parameter = format!("kubernetes: \"{release}\"");
-        (messages("deprecated-api", &parameter, text), messages("removed-api", &parameter, text))
+        let told = |rule| told(&one(rule, "").for_kubernetes(release.parse().expect("a version")), text);
+        (told("deprecated-api"), told("removed-api"))
     };
     assert_eq!(both("1.20"), (vec![], vec![]));
     insta::assert_snapshot!(both("1.24").0.join("\n"), @"policy/v1beta1 PodDisruptionBudget is deprecated since Kubernetes 1.21, and 1.25 removes it: use policy/v1");

@@ -16,7 +16,7 @@
 //! spec: {minAvailable: 1} # reported when the workload has one replica
 //! ```
 
-use crate::quantity::share;
+use crate::share::share;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 

@@ -16,7 +16,7 @@
 //! spec: {minReplicas: 2} # with minAvailable: 2 the budget is reported
 //! ```
 
-use crate::quantity::share;
+use crate::share::share;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 

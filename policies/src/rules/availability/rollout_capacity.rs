@@ -19,7 +19,7 @@
 //! spec: {strategy: {rollingUpdate: {maxUnavailable: 2}}} # reported when its HPA scales down to 2
 //! ```
 
-use crate::quantity::share;
+use crate::share::share;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 

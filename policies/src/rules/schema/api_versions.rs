@@ -8,14 +8,14 @@ pub struct Retired {
     /// Kinds; all of the version when empty.
     pub kinds: &'static [&'static str],
     /// The minor release of Kubernetes 1 that deprecated it.
-    pub deprecated: i64,
+    pub deprecated: u32,
     /// The minor release that removed it; none: it is still served.
-    pub removed: Option<i64>,
+    pub removed: Option<u32>,
     /// What to use.
     pub instead: &'static str,
 }
 
-const fn gone(version: &'static str, kinds: &'static [&'static str], deprecated: i64, removed: i64, instead: &'static str) -> Retired {
+const fn gone(version: &'static str, kinds: &'static [&'static str], deprecated: u32, removed: u32, instead: &'static str) -> Retired {
     Retired { version, kinds, deprecated, removed: Some(removed), instead }
 }
 
@@ -61,10 +61,4 @@ pub static RETIRED: &[Retired] = &[
 /// What is known of an object's version.
 pub fn retired(version: &str, kind: &str) -> Option<&'static Retired> {
     RETIRED.iter().find(|entry| entry.version == version && (entry.kinds.is_empty() || entry.kinds.contains(&kind)))
-}
-
-/// The minor release of `1.34`; the newest for what is no such text.
-pub fn minor(release: &str) -> i64 {
-    let text = release.trim_start_matches('v').strip_prefix("1.").unwrap_or_default();
-    text.split('.').next().and_then(|minor| minor.parse().ok()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! No object uses an API version that will be removed.
 //!
 //! ## What it does
-//! Reports objects whose API version is deprecated in the release `kubernetes`, but still served there. What is removed
+//! Reports objects whose API version is deprecated in the Kubernetes version that is judged for (`--kubernetes`), but still served there. What is removed
 //! already is for `removed-api`.
 //!
 //! ## Why it matters
@@ -16,7 +16,7 @@
 //! kind: Endpoints # reported from 1.33 on: use EndpointSlice
 //! ```
 
-use super::api_versions::{minor, retired};
+use super::api_versions::retired;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -24,18 +24,17 @@ use gauntlet_fixtures::manifest::Field;
 pub const RULE: Rule = Rule {
     id: "SCH003",
     name: "deprecated-api",
-    parameters: &[("kubernetes", "\"1.36\"")],
+    parameters: &[],
     source: include_str!("deprecated_api.rs"),
     check,
 };
 
 fn check(context: &mut Context<'_, '_>) {
-    let release = context.parameter("kubernetes");
-    let release = minor(release.as_str().unwrap_or_default());
+    let release = context.kubernetes;
     for object in context.index.objects() {
         let Some(entry) = retired(&object.api_version, &object.kind) else { continue };
-        let served = entry.removed.is_none_or(|removed| release < removed);
-        let Some(field) = Field::root(&object.root).get("apiVersion").filter(|_| served && release >= entry.deprecated) else { continue };
+        let served = entry.removed.is_none_or(|removed| !release.is_at_least(removed));
+        let Some(field) = Field::root(&object.root).get("apiVersion").filter(|_| served && release.is_at_least(entry.deprecated)) else { continue };
         let end = entry.removed.map_or_else(String::new, |removed| format!(", and 1.{removed} removes it"));
         let (version, kind, since, instead) = (entry.version, &object.kind, entry.deprecated, entry.instead);
         context.wrong(object, &field, format!("{version} {kind} is deprecated since Kubernetes 1.{since}{end}: use {instead}"));

@@ -1,7 +1,7 @@
 //! Every object has an API version that the cluster serves.
 //!
 //! ## What it does
-//! Reports objects whose API version is removed in the release `kubernetes`, with the release that removed it and what
+//! Reports objects whose API version is removed in the Kubernetes version that is judged for (`--kubernetes`), with the release that removed it and what
 //! to use instead.
 //!
 //! ## Why it matters
@@ -16,20 +16,19 @@
 //! kind: PodDisruptionBudget
 //! ```
 
-use super::api_versions::{minor, retired};
+use super::api_versions::retired;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
 /// The rule.
 pub const RULE: Rule =
-    Rule { id: "SCH004", name: "removed-api", parameters: &[("kubernetes", "\"1.36\"")], source: include_str!("removed_api.rs"), check };
+    Rule { id: "SCH004", name: "removed-api", parameters: &[], source: include_str!("removed_api.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let release = context.parameter("kubernetes");
-    let release = minor(release.as_str().unwrap_or_default());
+    let release = context.kubernetes;
     for object in context.index.objects() {
         let Some(entry) = retired(&object.api_version, &object.kind) else { continue };
-        let Some(removed) = entry.removed.filter(|removed| release >= *removed) else { continue };
+        let Some(removed) = entry.removed.filter(|removed| release.is_at_least(*removed)) else { continue };
         if let Some(field) = Field::root(&object.root).get("apiVersion") {
             let (version, kind, instead) = (entry.version, &object.kind, entry.instead);
             context.wrong(object, &field, format!("{version} {kind} was removed in Kubernetes 1.{removed}: use {instead}"));

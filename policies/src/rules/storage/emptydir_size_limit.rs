@@ -15,7 +15,7 @@
 //! volumes: [{name: tmp, emptyDir: {}}] # reported
 //! ```
 
-use crate::quantity::quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -29,7 +29,7 @@ fn check(context: &mut Context<'_, '_>) {
             let name = volume.str_at("name").unwrap_or_default();
             match scratch.get("sizeLimit") {
                 None => context.missing(workload.object, &scratch, "sizeLimit", format!("volume {name} may fill its node")),
-                Some(field) if quantity(&field).is_some_and(|size| size <= 0.0) => {
+                Some(field) if Amount::of(&field).is_some_and(|size| size <= Amount::default()) => {
                     context.wrong(workload.object, &field, format!("volume {name} may fill its node: {} means no limit", field.node));
                 }
                 Some(_) => {}

@@ -17,7 +17,7 @@
 //! ```
 
 use super::pvc_storageclass::claims;
-use crate::quantity::quantity;
+use crate::amount::Amount;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -25,16 +25,15 @@ pub const RULE: Rule =
     Rule { id: "STO004", name: "pvc-size", parameters: &[("minimum", "1048576")], source: include_str!("pvc_size.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let minimum = context.number("minimum");
+    let minimum = Amount::whole(context.number("minimum"));
     for (object, spec) in claims(context.index) {
         let Some(field) = spec.at("resources.requests.storage") else {
             context.missing(object, &spec, "resources.requests.storage", "the claim asks for no size");
             continue;
         };
-        match quantity(&field) {
+        match Amount::of(&field) {
             None => context.wrong(object, &field, format!("{} is no quantity", field.node)),
-            #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52 bytes, or far above the minimum")]
-            Some(size) if size < minimum as f64 => {
+            Some(size) if size < minimum => {
                 context.wrong(object, &field, format!("the claim asks for {size} bytes ({}): is the unit missing?", field.node));
             }
             Some(_) => {}

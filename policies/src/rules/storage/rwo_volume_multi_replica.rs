@@ -19,7 +19,7 @@
 //! spec: {template: {spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]}}} # reported
 //! ```
 
-use crate::quantity::share;
+use crate::share::share;
 use crate::rule::{Context, Rule};
 use crate::selector::Selector;
 use crate::workload::Workload;
