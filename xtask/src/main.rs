@@ -64,7 +64,7 @@ async fn run(verb: Verb) -> Result<u8> {
     match verb {
         Verb::Verify(args) => commands::verify::run(*args).await,
         Verb::Test(args) => commands::test::run(&args, &context()?).await,
-        Verb::Policies(args) => commands::policies::run(args),
+        Verb::Policies(args) => commands::policies::run(args).await,
         Verb::Explain(args) => commands::explain::run(args),
         Verb::Reach(args) => commands::reach::run(&args),
         Verb::Deploy(args) => commands::deploy::from_command_line(&args, &context()?).await,

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod human;
+mod live;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -30,13 +31,23 @@ use std::path::{Path, PathBuf};
     cargo xtask policies chart.yaml --set pss-restricted --kubernetes 1.30\n  \
     cargo xtask policies my-manifests/ --format sarif > findings.sarif\n  \
     helm template my-chart | cargo xtask policies - --fail-on warning\n  \
+    cargo xtask policies --live --context staging --namespace shop\n  \
     cargo xtask policies my-manifests/ --write-baseline known.json\n  \
     cargo xtask policies my-manifests/ --baseline known.json\n\n\
     A folder with a kustomization.yaml is built as `kubectl kustomize` does. `cargo xtask explain RULE` prints a rule's manual page.")]
 pub struct PoliciesArgs {
     /// Files or folders of manifests; `-` is standard input.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "live", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// A namespace as it stands on a cluster, read-only.
+    #[arg(long, conflicts_with = "paths")]
+    pub live: bool,
+    /// With --live: the context of the kubeconfig. Default: the current one.
+    #[arg(long, value_name = "CONTEXT", requires = "live")]
+    pub context: Option<String>,
+    /// With --live: the namespace. Default: the context's.
+    #[arg(long, short, value_name = "NAMESPACE", requires = "live")]
+    pub namespace: Option<String>,
     /// For a person or for a program.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
@@ -111,7 +122,7 @@ struct Outcome {
 ///
 /// # Errors
 /// When the policy set cannot be read, or the output cannot be written.
-pub fn run(args: PoliciesArgs) -> Result<u8> {
+pub async fn run(args: PoliciesArgs) -> Result<u8> {
     let set = match args.set.to_str().and_then(PolicySet::named) {
         Some(set) => set,
         None => PolicySet::read(&args.set)
@@ -119,7 +130,8 @@ pub fn run(args: PoliciesArgs) -> Result<u8> {
     };
     let set = args.kubernetes.map_or(set.clone(), |version| set.for_kubernetes(version));
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
-    let mut outcome = judge(&args, &set, &today());
+    let live = if args.live { Some(live::read(args.context.as_deref(), args.namespace.as_deref()).await?) } else { None };
+    let mut outcome = judge(&args, live, &set, &today());
     if let Some(known) = known {
         let mended = known.apply(&mut outcome.findings);
         if mended > 0 {
@@ -146,11 +158,12 @@ fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
+fn judge(args: &PoliciesArgs, live: Option<Loaded>, set: &PolicySet, today: &str) -> Outcome {
     let mut outcome = Outcome { documents: 0, findings: Vec::new(), errors: Vec::new(), fails_at: args.fail_on.into() };
     let mut platforms: BTreeMap<PathBuf, Option<LoadedPlatform>> = BTreeMap::new();
-    for path in &args.paths {
-        let folder = args.platform.clone().or_else(|| find_above(path));
+    let paths = args.paths.iter().map(|path| (path.as_path(), None));
+    for (path, loaded) in paths.chain(live.map(|loaded| (Path::new("live"), Some(loaded)))) {
+        let folder = args.platform.clone().or_else(|| find_above(path).filter(|_| loaded.is_none()));
         if let Some(folder) = &folder
             && !platforms.contains_key(folder)
         {
@@ -158,7 +171,7 @@ fn judge(args: &PoliciesArgs, set: &PolicySet, today: &str) -> Outcome {
             platforms.insert(folder.clone(), platform);
         }
         let platform = folder.and_then(|folder| platforms.get(&folder)).and_then(Option::as_ref);
-        let loaded = if path == Path::new("-") { load_stdin() } else { load(path) };
+        let loaded = loaded.unwrap_or_else(|| if path == Path::new("-") { load_stdin() } else { load(path) });
         outcome.documents += loaded.documents();
         outcome.errors.extend(loaded.errors);
         for manifests in loaded.sets {

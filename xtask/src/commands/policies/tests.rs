@@ -23,7 +23,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn outcome(folder: &tempfile::TempDir, path: &str) -> Outcome {
     let args = Cli::parse_from(["policies", &folder.path().join(path).to_string_lossy()]).args;
-    judge(&args, &PolicySet::production(), "2026-06-15")
+    judge(&args, None, &PolicySet::production(), "2026-06-15")
 }
 
 fn human_text(folder: &tempfile::TempDir, outcome: &Outcome) -> String {
