@@ -21,6 +21,6 @@ mod tests {
             share(&Field::root(&document).get("a").expect("a"), 5, up)
         };
         assert_eq!((of("2", true), of("50%", true), of("50%", false)), (Some(2), Some(3), Some(2)));
-        assert_eq!((of("half", true), of("%", true)), (None, None));
+        assert_eq!((of("half", true), of("'%'", true)), (None, None));
     }
 }
