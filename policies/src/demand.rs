@@ -1,7 +1,8 @@
 //! What a pod asks for once it is admitted: what the scheduler and a ResourceQuota count.
 
-use crate::index::{Index, namespace_of};
 use crate::amount::Amount;
+use crate::index::{Index, namespace_of};
+use crate::rule::Context;
 use crate::workload::{Container, Role, Workload};
 use gauntlet_fixtures::manifest::Field;
 use std::collections::HashMap;
@@ -19,6 +20,20 @@ impl Kind {
         match self {
             Self::Requests => "requests",
             Self::Limits => "limits",
+        }
+    }
+}
+
+/// Reports every container that says nothing of a resource, where neither its pod nor a LimitRange does.
+pub(crate) fn report_missing(context: &mut Context<'_, '_>, kind: Kind, resource: &str) {
+    let ranges = Ranges::new(context.index);
+    let key = format!("resources.{}.{resource}", kind.key());
+    for workload in context.index.workloads() {
+        for container in workload.containers() {
+            if !ranges.says(workload, container, kind, resource) {
+                let message = format!("container {} has no {} for {resource}", container.name, kind.key().trim_end_matches('s'));
+                context.missing(workload.object, &container.field, &key, message);
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The parts of an image's name, as the container runtime reads them.
 
+/// Tags that mean another image tomorrow, as JSON: the default of the parameter `tags`.
+pub(crate) const MOVING_TAGS: &str = r#"["latest", "main", "master", "dev", "edge", "nightly"]"#;
+
 /// `registry/repository:tag@digest`.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Image<'a> {

@@ -1,6 +1,7 @@
 //! What the rules of a Role allow, as the API server's authorizer reads them.
 
 use crate::index::{Index, namespace_of};
+use crate::rule::Context;
 use gauntlet_fixtures::manifest::{Field, Object};
 use std::collections::HashMap;
 
@@ -61,15 +62,25 @@ pub(crate) fn grants<'a>(index: &Index<'a>, privileges: &'static [Privilege]) ->
     grants
 }
 
+/// The grants that a rule with the parameter `people` reports: those that only people have are left out unless it is true.
+pub(crate) fn grants_to_programs<'a>(context: &Context<'_, 'a>, privileges: &'static [Privilege]) -> Vec<Grant<'a>> {
+    let mut grants = grants(context.index, privileges);
+    if context.parameter("people") != serde_json::Value::Bool(true) {
+        let holders = Holders::new(context.index);
+        grants.retain(|grant| !holders.are_people(grant.role));
+    }
+    grants
+}
+
 /// Which roles only people have: bound to users and groups, and to no program.
-pub(crate) struct Holders<'a> {
+struct Holders<'a> {
     /// By kind, namespace (empty for ClusterRoles) and name of a bound role: no program is among its subjects.
     only_people: HashMap<(&'a str, &'a str, &'a str), bool>,
 }
 
 impl<'a> Holders<'a> {
     /// Reads all bindings.
-    pub fn new(index: &Index<'a>) -> Self {
+    fn new(index: &Index<'a>) -> Self {
         let mut only_people = HashMap::new();
         for binding in index.of_kinds(&["RoleBinding", "ClusterRoleBinding"]) {
             let root = Field::root(&binding.root);
@@ -83,7 +94,7 @@ impl<'a> Holders<'a> {
     }
 
     /// True: bound, and only to people. A role that nobody binds may be a program's tomorrow.
-    pub fn are_people(&self, role: &'a Object) -> bool {
+    fn are_people(&self, role: &'a Object) -> bool {
         let namespace = if role.kind == "Role" { namespace_of(role) } else { "" };
         self.only_people.get(&(&role.kind, namespace, &role.name)) == Some(&true)
     }

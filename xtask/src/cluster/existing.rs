@@ -34,6 +34,19 @@ pub fn check_allowed(context: &str, list: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How a context of a kubeconfig is reached.
+///
+/// # Errors
+/// When there is no such context: names those that there are.
+pub async fn config_of(kubeconfig: Kubeconfig, context: &str) -> Result<kube::Config> {
+    if !kubeconfig.contexts.iter().any(|c| c.name == context) {
+        let names: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+        bail!("the kubeconfig has no context {context:?}; it has: {}", names.join(", "));
+    }
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+    Ok(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?)
+}
+
 /// Gives a cluster that stands already.
 pub struct ExistingProvider {
     /// The context's name.
@@ -46,12 +59,7 @@ impl ExistingProvider {
     async fn connect(&self) -> Result<Cluster> {
         check_allowed(&self.context, &allow_list()?)?;
         let kubeconfig = Kubeconfig::read().context("failed to read the kubeconfig")?;
-        if !kubeconfig.contexts.iter().any(|c| c.name == self.context) {
-            let names: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-            bail!("the kubeconfig has no context {:?}; it has: {}", self.context, names.join(", "));
-        }
-        let options = KubeConfigOptions { context: Some(self.context.clone()), ..Default::default() };
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        let config = config_of(kubeconfig, &self.context).await?;
         let client = gauntlet_chaos::api_client::without_retries(config)?;
         let version = client.apiserver_version().await.with_context(|| format!("the cluster of the context {:?} does not answer", self.context))?;
         let (unready, _) = health::unready_nodes(&client).await?;

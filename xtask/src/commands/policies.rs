@@ -128,7 +128,7 @@ pub async fn run(args: PoliciesArgs) -> Result<u8> {
         None => PolicySet::read(&args.set)
             .with_context(|| format!("failed to use {}; the sets that ship are {}", args.set.display(), PolicySet::names().collect::<Vec<_>>().join(", ")))?,
     };
-    let set = args.kubernetes.map_or(set.clone(), |version| set.for_kubernetes(version));
+    let set = set.for_kubernetes(args.kubernetes.unwrap_or_default());
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let live = if args.live { Some(live::read(args.context.as_deref(), args.namespace.as_deref()).await?) } else { None };
     let mut outcome = judge(&args, live, &set, &today());

@@ -18,14 +18,14 @@
 //! imagePullPolicy: IfNotPresent # reported
 //! ```
 
-use crate::image::Image;
+use crate::image::{Image, MOVING_TAGS};
 use crate::rule::{Context, Rule};
 
 /// The rule.
 pub const RULE: Rule = Rule {
     id: "IMG005",
     name: "image-pull-policy",
-    parameters: &[("tags", r#"["latest", "main", "master", "dev", "edge", "nightly"]"#)],
+    parameters: &[("tags", MOVING_TAGS)],
     source: include_str!("image_pull_policy.rs"),
     check,
 };

@@ -15,12 +15,12 @@
 //! image: registry.example.org:5000/app # reported: no tag
 //! ```
 
-use crate::image::Image;
+use crate::image::{Image, MOVING_TAGS};
 use crate::rule::{Context, Rule};
 
 /// The rule.
 pub const RULE: Rule =
-    Rule { id: "IMG001", name: "latest-tag", parameters: &[("tags", r#"["latest", "main", "master", "dev", "edge", "nightly"]"#)], source: include_str!("latest_tag.rs"), check };
+    Rule { id: "IMG001", name: "latest-tag", parameters: &[("tags", MOVING_TAGS)], source: include_str!("latest_tag.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
     let moving = context.parameter("tags");

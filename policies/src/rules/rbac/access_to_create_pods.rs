@@ -21,7 +21,7 @@
 //! ## Off by default
 //! The account of the tool that deploys needs it.
 
-use crate::privilege::{Holders, Privilege, grants};
+use crate::privilege::{Privilege, grants_to_programs};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -45,11 +45,7 @@ static PRIVILEGES: [Privilege; 8] = [
 ];
 
 fn check(context: &mut Context<'_, '_>) {
-    let holders = Holders::new(context.index);
-    let with_people = context.parameter("people") == serde_json::Value::Bool(true);
-    for grant in grants(context.index, &PRIVILEGES) {
-        if with_people || !holders.are_people(grant.role) {
-            context.wrong(grant.role, &grant.resource, grant.message());
-        }
+    for grant in grants_to_programs(context, &PRIVILEGES) {
+        context.wrong(grant.role, &grant.resource, grant.message());
     }
 }

@@ -18,7 +18,7 @@
 //! ## Off by default
 //! A limit also slows a container down while its node is idle, and requests alone already share CPU fairly.
 
-use crate::demand::{Kind, Ranges};
+use crate::demand::{Kind, report_missing};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -26,13 +26,5 @@ pub const RULE: Rule =
     Rule { id: "RES004", name: "cpu-limits", parameters: &[], source: include_str!("cpu_limits.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let ranges = Ranges::new(context.index);
-    for workload in context.index.workloads() {
-        for container in workload.containers() {
-            if !ranges.says(workload, container, Kind::Limits, "cpu") {
-                let message = format!("container {} has no limit for cpu", container.name);
-                context.missing(workload.object, &container.field, "resources.limits.cpu", message);
-            }
-        }
-    }
+    report_missing(context, Kind::Limits, "cpu");
 }

@@ -17,7 +17,7 @@
 //!     resources: {}
 //! ```
 
-use crate::demand::{Kind, Ranges};
+use crate::demand::{Kind, report_missing};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -25,13 +25,5 @@ pub const RULE: Rule =
     Rule { id: "RES001", name: "cpu-requests", parameters: &[], source: include_str!("cpu_requests.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let ranges = Ranges::new(context.index);
-    for workload in context.index.workloads() {
-        for container in workload.containers() {
-            if !ranges.says(workload, container, Kind::Requests, "cpu") {
-                let message = format!("container {} has no request for cpu", container.name);
-                context.missing(workload.object, &container.field, "resources.requests.cpu", message);
-            }
-        }
-    }
+    report_missing(context, Kind::Requests, "cpu");
 }

@@ -17,7 +17,7 @@
 //!     resources: {}
 //! ```
 
-use crate::demand::{Kind, Ranges};
+use crate::demand::{Kind, report_missing};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -25,13 +25,5 @@ pub const RULE: Rule =
     Rule { id: "RES003", name: "memory-limits", parameters: &[], source: include_str!("memory_limits.rs"), check };
 
 fn check(context: &mut Context<'_, '_>) {
-    let ranges = Ranges::new(context.index);
-    for workload in context.index.workloads() {
-        for container in workload.containers() {
-            if !ranges.says(workload, container, Kind::Limits, "memory") {
-                let message = format!("container {} has no limit for memory", container.name);
-                context.missing(workload.object, &container.field, "resources.limits.memory", message);
-            }
-        }
-    }
+    report_missing(context, Kind::Limits, "memory");
 }

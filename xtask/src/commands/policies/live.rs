@@ -1,11 +1,12 @@
 //! A namespace as it stands on a cluster, for the policies. Read-only: nothing is written, so the context needs no allow-list.
 
+use crate::cluster::existing::config_of;
 use crate::procedures::configuration;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use gauntlet_fixtures::manifest::{Loaded, load_text};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 
 /// Reads a namespace of a context of the user's kubeconfig; none: the current context, and its namespace.
@@ -14,15 +15,8 @@ use serde_json::{Value, json};
 /// When there is no such context, the cluster does not answer, or it has no such namespace.
 pub async fn read(context: Option<&str>, namespace: Option<&str>) -> Result<Loaded> {
     let kubeconfig = Kubeconfig::read().context("failed to read the kubeconfig")?;
-    if let Some(context) = context
-        && !kubeconfig.contexts.iter().any(|c| c.name == context)
-    {
-        let names: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-        bail!("the kubeconfig has no context {context:?}; it has: {}", names.join(", "));
-    }
     let name = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).context("the kubeconfig names no current context: say --context")?;
-    let options = KubeConfigOptions { context: Some(name.clone()), ..Default::default() };
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    let config = config_of(kubeconfig, &name).await?;
     let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
     let client = kube::Client::try_from(config)?;
     let objects = objects(&client, &namespace).await.with_context(|| format!("failed to read the namespace {namespace} of the context {name:?}"))?;
