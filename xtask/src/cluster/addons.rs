@@ -6,9 +6,13 @@ use crate::deploy::rollout::{self, Limits, Outcome};
 use crate::deploy::workload::Goal;
 use crate::provision::context::{Context, Step};
 use anyhow::{Context as _, Result, bail};
+use futures::StreamExt as _;
 use gauntlet_fixtures::manifest;
 use gauntlet_reports::clock::Clock;
 use gauntlet_reports::recorder::Recorder;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::Api;
+use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Parts that the official node image brings itself.
 const OWN_NODE_ONLY: [&str; 2] = ["network-agent", "local-path"];
+const METRICS_SERVER: &str = "metrics-server";
 const ROLLOUT_LIMIT: Duration = Duration::from_secs(150);
 
 /// The manifest files of the add-ons, in order.
@@ -48,13 +53,39 @@ pub async fn install(client: &kube::Client, ctx: &Context, own_node: bool, nodes
     // Their progress is this step's, not the run's.
     let quiet = Recorder::in_memory(Clock::start());
     step.says(format!("applying {} objects", rest.len()));
-    apply::apply(client, &rest, "kube-system", &ApplyOptions::default(), &quiet).await?;
+    // metrics-server answers only after two readings 10 s apart: it starts alone, and the others use that time.
+    let head = rest.iter().position(is_metrics_server).map_or(0, |at| at + 1);
+    apply::apply(client, &rest[..head], "kube-system", &ApplyOptions::default(), &quiet).await?;
+    if head > 0 {
+        await_start(client).await;
+    }
+    apply::apply(client, &rest[head..], "kube-system", &ApplyOptions::default(), &quiet).await?;
     step.says("waiting for the add-ons to roll out");
     let goal = Goal::of(&rest, "kube-system");
     let serving = services.iter().map(|service| serve(client, service, &goal, nodes, &quiet, step));
     let (rolled_out, serving) = tokio::join!(roll_out(client, &goal, &quiet), futures::future::try_join_all(serving));
     rolled_out?;
     serving.map(drop)
+}
+
+fn is_metrics_server(object: &Value) -> bool {
+    object["kind"] == "Deployment" && object["metadata"]["name"] == METRICS_SERVER
+}
+
+/// Waits until metrics-server runs, at most ten seconds: only the order of starts depends on it.
+async fn await_start(client: &kube::Client) {
+    let pods = Api::<Pod>::namespaced(client.clone(), "kube-system");
+    let ours = watcher::Config::default().labels(&format!("app={METRICS_SERVER}"));
+    let mut pods = std::pin::pin!(watcher(pods, ours).applied_objects());
+    let started = async {
+        while let Some(pod) = pods.next().await {
+            let statuses = pod.ok().and_then(|p| p.status).and_then(|s| s.container_statuses).unwrap_or_default();
+            if statuses.iter().any(|c| c.started == Some(true)) {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(10), started).await;
 }
 
 async fn roll_out(client: &kube::Client, goal: &Goal, quiet: &Recorder) -> Result<()> {
