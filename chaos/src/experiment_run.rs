@@ -154,17 +154,24 @@ impl ExperimentRun<'_> {
         seen.evictions = effect.evictions;
         seen.exits = effect.graceful.then(|| self.watch.exits_of(&effect.lost));
         self.watch.wait_until(&at_rest(), REST_WITHIN, &stage.stop).await;
-        match stores {
-            Some(Ok(stores)) => seen.stores = stores.finish().await,
-            Some(Err(error)) => stage.recorder.note(format!("{}: the stores were not asked: failed to {error}", self.spec.name)),
-            None => {}
-        }
-        seen.client = self.clients(from_ms, injected_ms).await;
-        if let Some(alerts) = alerts {
+        // The aftermath is seen by all at once: each waits for its own rest.
+        let stores = async {
+            match stores {
+                Some(Ok(stores)) => stores.finish().await,
+                Some(Err(error)) => {
+                    stage.recorder.note(format!("{}: the stores were not asked: failed to {error}", self.spec.name));
+                    Vec::new()
+                }
+                None => Vec::new(),
+            }
+        };
+        let alerts = async {
+            let alerts = alerts?;
             alerts.quiet(&self.spec.alerts, alert_watch::RESOLVED_WITHIN, &stage.stop).await;
-            seen.alerts = Some(alerts.log());
-        }
-        let found = self.differences(&before).await;
+            Some(alerts.log())
+        };
+        let found;
+        (seen.stores, seen.client, seen.alerts, found) = tokio::join!(stores, self.clients(from_ms, injected_ms), alerts, self.differences(&before));
         seen.left_over = Some(found.as_ref().map(|(_, left)| left.clone()).map_err(Clone::clone));
         seen.differences = Some(found.map(|(different, _)| different));
     }

@@ -10,6 +10,7 @@ mod tally;
 mod user;
 
 use crate::plan::{LoadPlan, PlanError};
+use crate::processor_time::used_ms;
 use crate::protocol::{ChildLine, Ended};
 use gauntlet_reports::clock::Clock;
 use goose::config::GooseConfiguration;
@@ -117,7 +118,7 @@ pub async fn child_main(plan: LoadPlan) -> Result<(), ChildError> {
         }
     }
     attack.tally.flush();
-    let _ = lines.send(ChildLine::Ended(Ended { at_ms: clock.now_ms(), why, cpu_ms: tally::cpu_ms() }));
+    let _ = lines.send(ChildLine::Ended(Ended { at_ms: clock.now_ms(), why, cpu_ms: used_ms() }));
     drop(lines);
     attack.tally.close();
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;

@@ -2,20 +2,14 @@
 
 use super::{Lines, TICK, journey::step_names};
 use crate::plan::{LoadPlan, Segment};
+use crate::processor_time::used_ms;
 use crate::protocol::ChildLine;
 use crate::series::{Second, StepSecond, histogram};
 use gauntlet_reports::clock::Clock;
 use hdrhistogram::Histogram;
-use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Processor time that this process used so far, in ms.
-pub(super) fn cpu_ms() -> u64 {
-    let used = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default();
-    u64::try_from(used.as_millis()).unwrap_or(u64::MAX)
-}
 
 struct StepTally {
     ok: u64,
@@ -52,7 +46,7 @@ impl Tally {
             lines: Some(lines),
             started: false,
             since_ms: clock.now_ms(),
-            cpu_ms: cpu_ms(),
+            cpu_ms: used_ms(),
             lag_ms: 0,
             users: 0,
             place: Place::default(),
@@ -121,7 +115,7 @@ impl Tally {
 
     /// Gives out what there is since the last time.
     pub(super) fn flush(&self) {
-        let (now, cpu) = (self.clock.now_ms(), cpu_ms());
+        let (now, cpu) = (self.clock.now_ms(), used_ms());
         let mut inner = self.inner();
         if !inner.started {
             return;

@@ -1,8 +1,10 @@
 //! How many replicas one metric asks for: the documented ratio with its tolerance, and what pods without a usable sample
 //! count for.
 
+use serde::{Deserialize, Serialize};
+
 /// The pods of a scale target as the autoscaler sorts them. Deleted and failed pods are in none of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Census {
     /// Pods whose sample counts.
     pub ready: i32,
@@ -40,7 +42,8 @@ impl Tolerance {
 }
 
 /// A metric's value beside its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// Average utilization of a resource, in percent of the request.
     Utilization {

@@ -1,7 +1,9 @@
 //! What `spec.behavior` makes of a proposal: stabilization windows, policies, bounds.
 
+use serde::{Deserialize, Serialize};
+
 /// How much may change in a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Pods or percent.
     pub amount: Amount,
@@ -10,7 +12,8 @@ pub struct Policy {
 }
 
 /// The amount of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Amount {
     /// So many pods.
     Pods(i32),
@@ -19,7 +22,8 @@ pub enum Amount {
 }
 
 /// Which policy wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Select {
     /// The one that allows the greatest change.
     Max,
@@ -30,7 +34,7 @@ pub enum Select {
 }
 
 /// The rules of one direction.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     /// `stabilizationWindowSeconds`, in ms.
     pub window_ms: u64,
@@ -43,7 +47,7 @@ pub struct Rules {
 }
 
 /// The rules of both directions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Behavior {
     /// Upwards.
     pub up: Rules,

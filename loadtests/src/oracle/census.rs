@@ -5,6 +5,7 @@
 
 use super::ControllerSettings;
 use super::algorithm::Census;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A pod of the scale target.
@@ -48,7 +49,7 @@ pub struct Usage {
 pub type Samples = BTreeMap<String, Usage>;
 
 /// What an observer can say of a census: between two of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CensusRange {
     /// Fewest of each.
     pub low: Census,

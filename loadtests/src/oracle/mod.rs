@@ -4,7 +4,8 @@
 //! and configurable scaling behaviour) as of 1.34; where the text is silent (rounding, pods without a sample at targets
 //! above 100 %), it follows what the controller of that version does. [`algorithm`] and [`behavior`] are exact; [`band`] carries what
 //! an observer outside of the controller cannot know exactly through them and gets an interval; [`compare`] judges one
-//! decision; [`observe`] watches the cluster; [`events`] tells what Kubernetes says of it.
+//! decision; [`observe`] watches the cluster; [`events`] tells what Kubernetes says of it; [`replay`] judges a recorded
+//! run again; [`simulate`] runs the calculator forward under a stated demand.
 
 pub mod algorithm;
 pub mod band;
@@ -15,11 +16,15 @@ pub mod events;
 pub mod observation;
 pub mod observe;
 pub mod quantity;
+pub mod replay;
+pub mod simulate;
 pub mod spec;
 pub mod target;
 
+use serde::{Deserialize, Serialize};
+
 /// Settings of the controller manager, which a cluster may have tuned.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ControllerSettings {
     /// `--horizontal-pod-autoscaler-sync-period`, in ms.
     pub sync_period_ms: u64,

@@ -3,6 +3,7 @@
 use super::algorithm::Reading;
 use super::census::PodView;
 use super::compare::Comparison;
+use super::replay::Input;
 use super::spec::HpaView;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,6 +66,8 @@ pub struct Observation {
     pub pods: Vec<PodView>,
     /// Each change of the HPA or of the ready pods.
     pub points: Vec<Point>,
+    /// What the calculator was told.
+    pub inputs: Vec<Input>,
     /// Each judged status.
     pub comparisons: Vec<Comparison>,
     /// Each pod.

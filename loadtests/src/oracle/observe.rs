@@ -3,8 +3,8 @@
 use super::ControllerSettings;
 use super::algorithm::{Census, Reading};
 use super::census::{CensusRange, PodView, Samples, for_custom, for_resource};
-use super::compare::Follower;
 use super::observation::{Life, Observation, point, stuck, values};
+use super::replay::{Input, Judge};
 use super::spec::{HpaView, Metric};
 use super::target::{TargetError, pod_view, samples, selector, unix_on_clock};
 use futures::{Stream, StreamExt};
@@ -62,7 +62,7 @@ impl Observer {
             settings,
             recorder,
             tell,
-            follower: None,
+            judge: Judge::default(),
             samples: Samples::new(),
             before: (Vec::new(), Samples::new()),
         };
@@ -97,7 +97,7 @@ struct Eye {
     settings: ControllerSettings,
     recorder: Recorder,
     tell: watch::Sender<Observation>,
-    follower: Option<Follower>,
+    judge: Judge,
     samples: Samples,
     /// Pods and samples at the tick before: the controller may have gone by them.
     before: (Vec<PodView>, Samples),
@@ -135,10 +135,16 @@ impl Eye {
 
     fn interrupted(&mut self) {
         self.tell.send_modify(|o| o.interruptions += 1);
-        let now = self.now();
-        if let Some(follower) = &mut self.follower {
-            follower.forget(now);
-        }
+        self.judge(Input::Interrupted { at_ms: self.now() });
+    }
+
+    /// Judges, and keeps what was judged by: the run can be judged again from it.
+    fn judge(&mut self, input: Input) {
+        let comparison = self.judge.take(&input);
+        self.tell.send_modify(|o| {
+            o.inputs.push(input);
+            o.comparisons.extend(comparison);
+        });
     }
 
     async fn on_hpa(&mut self, event: Result<Event<HorizontalPodAutoscaler>, WatchError>) {
@@ -152,23 +158,19 @@ impl Eye {
             return;
         }
         let now = self.now();
-        let comparison = match &mut self.follower {
-            Some(_) => {
-                self.read_samples().await;
-                let censuses = self.censuses(&hpa);
-                self.follower.as_mut().map(|f| f.judge(now, &hpa, &censuses))
-            }
+        let input = if self.judge.has_begun() {
+            self.read_samples().await;
+            let censuses = self.censuses(&hpa);
+            Input::Status { at_ms: now, hpa: hpa.clone(), censuses }
+        } else {
             // The first status was written at an unknown time: it is where the comparison starts, not its subject.
-            None => {
-                let scaled = hpa.last_scale_unix_ms.map(|at| unix_on_clock(at, self.recorder.clock()));
-                self.follower = Some(Follower::new(self.settings, now, scaled));
-                None
-            }
+            let last_scale_ms = hpa.last_scale_unix_ms.map(|at| unix_on_clock(at, self.recorder.clock()));
+            Input::Began { at_ms: now, settings: self.settings, last_scale_ms }
         };
+        self.judge(input);
         self.tell.send_modify(|o| {
             values(o, &hpa, now);
             o.hpa = Some(hpa);
-            o.comparisons.extend(comparison);
             point(o, now);
         });
         self.sample_hpa();

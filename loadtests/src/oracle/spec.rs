@@ -8,9 +8,10 @@ use k8s_openapi::api::autoscaling::v2::{
     HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::{Deserialize, Serialize};
 
 /// One metric of the spec with what the status says of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metric {
     /// A name for people, such as `resource cpu`.
     pub name: String,
@@ -23,7 +24,7 @@ pub struct Metric {
 }
 
 /// What the HPA said at one sync.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HpaView {
     /// `minReplicas`.
     pub min: i32,
@@ -44,7 +45,7 @@ pub struct HpaView {
 }
 
 /// A condition of the HPA.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// `AbleToScale`, `ScalingActive` or `ScalingLimited`.
     pub type_: String,

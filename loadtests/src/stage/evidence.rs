@@ -89,6 +89,9 @@ pub(super) fn write(run_dir: &Path, platform: &str, facts: &Facts<'_>) -> std::i
 fn write_hpa(path: &Path, seen: &Observation) -> std::io::Result<()> {
     let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
     let mut line = |kind: &str, value: serde_json::Value| writeln!(out, "{}", serde_json::json!({"kind": kind, "value": value}));
+    for input in &seen.inputs {
+        line("input", serde_json::to_value(input)?)?;
+    }
     for comparison in &seen.comparisons {
         line("comparison", serde_json::to_value(comparison)?)?;
     }

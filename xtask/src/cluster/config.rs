@@ -4,6 +4,14 @@ use anyhow::{Context as _, Result};
 use gauntlet_fixtures::manifest::{Dialect, parse};
 use std::collections::BTreeMap;
 
+/// Where kubeadm's configuration holds the arguments of each program.
+const ARGUMENTS: [(&str, &str); 4] = [
+    ("kube-apiserver", "/apiServer/extraArgs"),
+    ("kube-controller-manager", "/controllerManager/extraArgs"),
+    ("etcd", "/etcd/local/extraArgs"),
+    ("kubelet", "/nodeRegistration/kubeletExtraArgs"),
+];
+
 /// What the template is filled in with.
 #[derive(Debug, Clone, Copy)]
 pub struct Fill {
@@ -39,7 +47,7 @@ pub fn tuned(config: &str) -> Result<BTreeMap<String, String>> {
         for patch in parse(text.as_bytes(), "kubeadmConfigPatches", Dialect::Kustomize).context("failed to read a kubeadm patch")? {
             let json = patch.to_json();
             let kubelet = json["kind"] == "KubeletConfiguration";
-            for (section, pointer) in [("kube-apiserver", "/apiServer/extraArgs"), ("kube-controller-manager", "/controllerManager/extraArgs"), ("etcd", "/etcd/local/extraArgs")] {
+            for (section, pointer) in ARGUMENTS {
                 for (name, value) in json.pointer(pointer).and_then(|v| v.as_object()).into_iter().flatten() {
                     tuned.insert(format!("{section} --{name}"), text_of(value));
                 }
@@ -68,7 +76,7 @@ mod tests {
         let tuned = tuned(&render(TEMPLATE, FILL)).expect("reads");
         assert!(tuned.contains_key("kube-controller-manager --horizontal-pod-autoscaler-sync-period"), "{tuned:?}");
         assert!(tuned.contains_key("kube-controller-manager --node-monitor-grace-period"));
-        assert!(tuned.contains_key("kubelet nodeStatusUpdateFrequency"));
+        assert!(tuned.contains_key("kubelet nodeStatusUpdateFrequency") && tuned.contains_key("kubelet --housekeeping-interval"));
     }
 
     #[test]
