@@ -101,8 +101,10 @@ struct Check<'t> {
 
 impl<'t> Check<'t> {
     fn fault<T>(&self, expr: &IdedExpr, message: String) -> Result<T, Fault> {
-        let at = self.info.offset_for(expr.id).map_or(0, |(start, _)| start as usize);
-        Err(Fault { at: at.min(self.text.chars().count()), message })
+        // The parser counts bytes.
+        let start = self.info.offset_for(expr.id).map_or(0, |(start, _)| start as usize);
+        let at = self.text.char_indices().take_while(|(at, _)| *at < start).count();
+        Err(Fault { at, message })
     }
 
     fn expression(&mut self, expr: &'t IdedExpr, depth: usize) -> Result<(), Fault> {
@@ -177,14 +179,15 @@ mod tests {
     #[rstest::rstest]
     #[case("object.spec >", 13, "not valid CEL: mismatched input '<EOF>'")]
     #[case("'ü' == obj.x", 7, "there is no `obj`; there are: object, self")]
+    #[case("'ü' == 1 1", 9, "not valid CEL: extraneous input '1'")]
     #[case("object.items.all(i, i > j)", 24, "there is no `j`")]
     #[case("object.spec.foo(1)", 15, "there is no function `foo`; there are: bool")]
     #[case("true &&\n  objet.x", 10, "there is no `objet`")]
     #[case("true &&\n  1 1", 12, "not valid CEL: extraneous input '1'")]
     #[case("a.b.C{x: 1}", 5, "there is no message type `a.b.C`")]
     #[case("", 0, "not valid CEL: mismatched input '<EOF>'")]
-    #[case("has(object)", 3, "not valid CEL: invalid argument to has() macro")]
-    #[case("object.?x", 7, "not valid CEL: unsupported syntax")]
+    #[case("has(object)", 4, "not valid CEL: invalid argument to has() macro")]
+    #[case("object.?x", 6, "not valid CEL: unsupported syntax")]
     fn a_bad_expression_is_refused_at_its_character(#[case] text: &str, #[case] at: usize, #[case] message: &str) {
         let (found, said) = fault(text);
         assert!(said.starts_with(message), "{said}");
