@@ -11,8 +11,9 @@ use std::cell::Cell;
 
 /// Units for one question about one object.
 const ONE: u64 = 2_000_000;
-/// Units for a rule on all objects.
-const ALL: u64 = 50_000_000;
+/// Units for a rule on all objects: so many, and so many more for each object.
+const ALL: u64 = 20_000_000;
+const EACH: u64 = 2_000;
 /// Units that a regular expression costs: it is compiled each time.
 const PATTERN: i64 = 500;
 
@@ -31,9 +32,9 @@ pub(super) struct Purse {
 }
 
 impl Purse {
-    /// For one rule in one run.
-    pub fn new() -> Self {
-        Self { left: ALL }
+    /// For one rule on so many objects.
+    pub fn new(objects: usize) -> Self {
+        Self { left: ALL + EACH * objects as u64 }
     }
 
     /// True: nothing is left.

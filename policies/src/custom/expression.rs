@@ -30,6 +30,8 @@ pub(super) struct Expression {
     pub tree: IdedExpr,
     /// The variables that it uses.
     pub uses: Vec<&'static str>,
+    /// The fields of `object` that it names; an empty path: the whole object.
+    pub paths: Vec<Vec<String>>,
 }
 
 /// What is wrong with an expression, and at which character.
@@ -54,12 +56,12 @@ pub(super) fn compile(text: &str) -> Result<Expression, Fault> {
         let why = first.map(|error| error.msg.trim_start_matches("Syntax error: ").to_owned()).unwrap_or_default();
         Fault { at: character(text, line, column), message: format!("not valid CEL: {why}") }
     })?;
-    let mut check = Check { text, info: &info, scope: Vec::new(), uses: Vec::new() };
+    let mut check = Check { text, info: &info, scope: Vec::new(), uses: Vec::new(), paths: Vec::new() };
     check.expression(&tree, 0)?;
-    let mut uses = check.uses;
+    let (mut uses, paths) = (check.uses, check.paths);
     uses.sort_unstable();
     uses.dedup();
-    Ok(Expression { tree: budget::metered(tree, false), uses })
+    Ok(Expression { tree: budget::metered(tree, false), uses, paths })
 }
 
 /// The character that a line and a column, both from 1, mean.
@@ -97,6 +99,7 @@ struct Check<'t> {
     /// Variables of the comprehensions around.
     scope: Vec<&'t str>,
     uses: Vec<&'static str>,
+    paths: Vec<Vec<String>>,
 }
 
 impl<'t> Check<'t> {
@@ -141,7 +144,14 @@ impl<'t> Check<'t> {
                 }
                 EntryExpr::StructField(field) => self.expression(&field.value, below),
             }),
-            Expr::Select(select) => self.expression(&select.operand, below),
+            Expr::Select(select) => match path(expr).filter(|(root, _)| *root == "object" && !self.scope.contains(root)) {
+                Some((_, path)) => {
+                    self.uses.push("object");
+                    self.paths.push(path);
+                    Ok(())
+                }
+                None => self.expression(&select.operand, below),
+            },
             Expr::Struct(made) => self.fault(expr, format!("there is no message type `{}`", made.type_name)),
             Expr::Literal(_) => Ok(()),
             Expr::Unspecified => self.fault(expr, "not valid CEL".to_owned()),
@@ -153,10 +163,31 @@ impl<'t> Check<'t> {
             return Ok(());
         }
         match VARIABLES.into_iter().find(|known| *known == name) {
-            Some(known) => self.uses.push(known),
+            Some(known) => {
+                self.uses.push(known);
+                self.paths.extend((known == "object").then(Vec::new));
+            }
             None => return self.fault(expr, format!("there is no `{name}`; there are: {}", VARIABLES.join(", "))),
         }
         Ok(())
+    }
+}
+
+/// The variable and the fields of `a.b.c`.
+fn path(mut expr: &IdedExpr) -> Option<(&str, Vec<String>)> {
+    let mut fields = Vec::new();
+    loop {
+        match &expr.expr {
+            Expr::Select(select) => {
+                fields.push(select.field.clone());
+                expr = &select.operand;
+            }
+            Expr::Ident(name) => {
+                fields.reverse();
+                return Some((name, fields));
+            }
+            _ => return None,
+        }
     }
 }
 
@@ -174,6 +205,14 @@ mod tests {
     fn the_variables_that_are_used_are_known() {
         assert_eq!(compile("object.spec.all(o, o == self) && [1].exists(self, self > 0)").expect("good").uses, ["object", "self"]);
         assert_eq!(compile("1 < 2 && type('x') == string").expect("good").uses, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_fields_that_are_used_are_known() {
+        let paths = |text: &str| -> Vec<String> { compile(text).expect("good").paths.iter().map(|path| path.join(".")).collect() };
+        assert_eq!(paths("has(object.a.b) && object.c['d'].e == 1 && self.x"), ["a.b", "c"]);
+        assert_eq!(paths("object == self || object.a"), ["", "a"]);
+        assert_eq!(paths("object.items.exists(object, object.name == 'x')"), ["items"]);
     }
 
     #[rstest::rstest]

@@ -37,7 +37,10 @@ impl Judge {
     /// Every breach of a rule, and every object that it cannot be asked of.
     pub fn hits<'a>(&self, custom: &Custom, index: &Index<'a>) -> Vec<Hit<'a>> {
         let mut hits = Vec::new();
-        let mut purse = Purse::new();
+        let mut purse = Purse::new(index.objects().len());
+        let paths = custom.paths();
+        let mut of_rule = Context::with_env(self.env.clone());
+        of_rule.add_variable_as_val("params", value::of_map(&custom.parameters));
         let of_kinds = custom.kinds.iter().flat_map(|kind| index.of_kind(kind)).copied();
         let every = index.objects().iter().filter(|_| custom.kinds.is_empty());
         for object in of_kinds.chain(every).filter(|object| custom.asks_version(&object.api_version)) {
@@ -45,24 +48,27 @@ impl Judge {
             if places.is_empty() {
                 continue;
             }
-            let mut context = Context::with_env(self.env.clone());
+            let mut context = of_rule.new_inner_scope();
             for name in custom.uses() {
-                if let Some(found) = variable(name, custom, index, object) {
+                if let Some(found) = variable(name, &paths, index, object) {
                     context.add_variable_as_val(name, found);
                 }
             }
             for place in places {
                 let own = if place.there { value::of_node(place.nearest.node) } else { value::null() };
                 context.add_variable_as_val("self", own);
-                let message = match purse.spend(|| ask(&custom.expression, &context)) {
+                let answer = purse.spend(|| ask(&custom.expression, &context));
+                if purse.is_empty() {
+                    let message = format!("the expression at {} goes through too much: it is asked no further", custom.source);
+                    hits.push(hit(object, place, message));
+                    return hits;
+                }
+                let message = match answer {
                     Ok(true) => continue,
                     Ok(false) => custom.told(&context, &mut purse),
                     Err(why) => format!("the expression at {} has no answer: {why}", custom.source),
                 };
                 hits.push(hit(object, place, message));
-                if purse.is_empty() {
-                    return hits;
-                }
             }
         }
         hits
@@ -79,6 +85,12 @@ impl Custom {
         self.expression.uses.iter().chain(self.message_expression.iter().flat_map(|message| &message.uses)).copied()
     }
 
+    /// The fields of an object that its expressions name.
+    fn paths(&self) -> Vec<&[String]> {
+        let of_message = self.message_expression.iter().flat_map(|message| &message.paths);
+        self.expression.paths.iter().chain(of_message).map(Vec::as_slice).collect()
+    }
+
     /// What its finding says: the message's own expression first, which may fail without harm.
     fn told(&self, context: &Context<'_, '_>, purse: &mut Purse) -> String {
         let made = self.message_expression.as_ref().and_then(|message| purse.spend(|| text(message, context)));
@@ -86,13 +98,12 @@ impl Custom {
     }
 }
 
-/// The value of a variable that stays the same for an object. None for `self`, which does not.
-fn variable<'v>(name: &str, custom: &'v Custom, index: &Index<'v>, object: &'v Object) -> Option<value::Boxed<'v>> {
+/// The value of a variable that belongs to an object as a whole. None for `self` and `params`.
+fn variable<'v>(name: &str, paths: &[&[String]], index: &Index<'v>, object: &'v Object) -> Option<value::Boxed<'v>> {
     let workload = index.workload(object);
     let all = |found: &[&'v Object]| value::list(found.iter().map(|object| value::of_node(&object.root)));
     Some(match name {
-        "object" => value::of_node(&object.root),
-        "params" => value::of_map(&custom.parameters),
+        "object" => value::of_paths(&object.root, paths),
         "scaler" => workload.and_then(|workload| index.scaler(workload)).map_or_else(value::null, |scaler| value::of_node(&scaler.root)),
         "budgets" => all(workload.map(|workload| index.budgets(workload)).unwrap_or_default()),
         "networkPolicies" => all(workload.map(|workload| index.network_policies(workload)).unwrap_or_default()),

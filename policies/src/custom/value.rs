@@ -39,6 +39,17 @@ pub(super) fn of_map(entries: &Map<String, Json>) -> Boxed<'_> {
     map(entries.iter().map(|(key, value)| (key.as_str(), of_json(value))))
 }
 
+/// Of a tree only what paths lead to: rules name few fields, and objects are large.
+pub(super) fn of_paths<'v>(node: &'v Node, paths: &[&[String]]) -> Boxed<'v> {
+    if !node.is_mapping() || paths.iter().any(|path| path.is_empty()) {
+        return of_node(node);
+    }
+    map(node.entries().iter().filter(|entry| !entry.value.is_null()).filter_map(|entry| {
+        let below: Vec<&[String]> = paths.iter().filter_map(|path| path.split_first()).filter(|(key, _)| **key == entry.key).map(|(_, rest)| rest).collect();
+        (!below.is_empty()).then(|| (entry.key.as_str(), of_paths(&entry.value, &below)))
+    }))
+}
+
 /// What is not there.
 pub(super) fn null<'v>() -> Boxed<'v> {
     Box::new(CelNull)
