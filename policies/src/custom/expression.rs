@@ -28,8 +28,6 @@ const FUNCTIONS: [&str; 22] = [
 pub(super) struct Expression {
     /// Its tree, metered.
     pub tree: IdedExpr,
-    /// The variables that it uses.
-    pub uses: Vec<&'static str>,
     /// The fields of `object` that it names; an empty path: the whole object.
     pub paths: Vec<Vec<String>>,
 }
@@ -56,12 +54,10 @@ pub(super) fn compile(text: &str) -> Result<Expression, Fault> {
         let why = first.map(|error| error.msg.trim_start_matches("Syntax error: ").to_owned()).unwrap_or_default();
         Fault { at: character(text, line, column), message: format!("not valid CEL: {why}") }
     })?;
-    let mut check = Check { text, info: &info, scope: Vec::new(), uses: Vec::new(), paths: Vec::new() };
+    let mut check = Check { text, info: &info, scope: Vec::new(), paths: Vec::new() };
     check.expression(&tree, 0)?;
-    let (mut uses, paths) = (check.uses, check.paths);
-    uses.sort_unstable();
-    uses.dedup();
-    Ok(Expression { tree: budget::metered(tree, false), uses, paths })
+    let paths = check.paths;
+    Ok(Expression { tree: budget::metered(tree, false), paths })
 }
 
 /// The character that a line and a column, both from 1, mean.
@@ -98,7 +94,6 @@ struct Check<'t> {
     info: &'t SourceInfo,
     /// Variables of the comprehensions around.
     scope: Vec<&'t str>,
-    uses: Vec<&'static str>,
     paths: Vec<Vec<String>>,
 }
 
@@ -146,7 +141,6 @@ impl<'t> Check<'t> {
             }),
             Expr::Select(select) => match path(expr).filter(|(root, _)| *root == "object" && !self.scope.contains(root)) {
                 Some((_, path)) => {
-                    self.uses.push("object");
                     self.paths.push(path);
                     Ok(())
                 }
@@ -162,13 +156,10 @@ impl<'t> Check<'t> {
         if self.scope.contains(&name) || TYPES.contains(&name) {
             return Ok(());
         }
-        match VARIABLES.into_iter().find(|known| *known == name) {
-            Some(known) => {
-                self.uses.push(known);
-                self.paths.extend((known == "object").then(Vec::new));
-            }
-            None => return self.fault(expr, format!("there is no `{name}`; there are: {}", VARIABLES.join(", "))),
+        if !VARIABLES.contains(&name) {
+            return self.fault(expr, format!("there is no `{name}`; there are: {}", VARIABLES.join(", ")));
         }
+        self.paths.extend((name == "object").then(Vec::new));
         Ok(())
     }
 }
@@ -199,12 +190,6 @@ mod tests {
     fn fault(text: &str) -> (usize, String) {
         let fault = compile(text).expect_err("refused");
         (fault.at, fault.message)
-    }
-
-    #[test]
-    fn the_variables_that_are_used_are_known() {
-        assert_eq!(compile("object.spec.all(o, o == self) && [1].exists(self, self > 0)").expect("good").uses, ["object", "self"]);
-        assert_eq!(compile("1 < 2 && type('x') == string").expect("good").uses, Vec::<&str>::new());
     }
 
     #[test]

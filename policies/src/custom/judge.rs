@@ -3,6 +3,7 @@
 use super::budget::{self, Purse};
 use super::expression::Expression;
 use super::path::Place;
+use super::variables::Variables;
 use super::{Custom, value};
 use crate::amount::Amount;
 use crate::index::Index;
@@ -48,12 +49,9 @@ impl Judge {
             if places.is_empty() {
                 continue;
             }
+            let variables = Variables::new(object, &paths, index);
             let mut context = of_rule.new_inner_scope();
-            for name in custom.uses() {
-                if let Some(found) = variable(name, &paths, index, object) {
-                    context.add_variable_as_val(name, found);
-                }
-            }
+            context.set_variable_resolver(&variables);
             for place in places {
                 let own = if place.there { value::of_node(place.nearest.node) } else { value::null() };
                 context.add_variable_as_val("self", own);
@@ -80,11 +78,6 @@ impl Custom {
         self.api_versions.is_empty() || self.api_versions.iter().any(|known| known == version)
     }
 
-    /// The variables of its expressions.
-    fn uses(&self) -> impl Iterator<Item = &'static str> {
-        self.expression.uses.iter().chain(self.message_expression.iter().flat_map(|message| &message.uses)).copied()
-    }
-
     /// The fields of an object that its expressions name.
     fn paths(&self) -> Vec<&[String]> {
         let of_message = self.message_expression.iter().flat_map(|message| &message.paths);
@@ -96,20 +89,6 @@ impl Custom {
         let made = self.message_expression.as_ref().and_then(|message| purse.spend(|| text(message, context)));
         made.filter(|text| !text.trim().is_empty()).or_else(|| self.message.clone()).unwrap_or_else(|| self.title.clone())
     }
-}
-
-/// The value of a variable that belongs to an object as a whole. None for `self` and `params`.
-fn variable<'v>(name: &str, paths: &[&[String]], index: &Index<'v>, object: &'v Object) -> Option<value::Boxed<'v>> {
-    let workload = index.workload(object);
-    let all = |found: &[&'v Object]| value::list(found.iter().map(|object| value::of_node(&object.root)));
-    Some(match name {
-        "object" => value::of_paths(&object.root, paths),
-        "scaler" => workload.and_then(|workload| index.scaler(workload)).map_or_else(value::null, |scaler| value::of_node(&scaler.root)),
-        "budgets" => all(workload.map(|workload| index.budgets(workload)).unwrap_or_default()),
-        "networkPolicies" => all(workload.map(|workload| index.network_policies(workload)).unwrap_or_default()),
-        "services" => all(workload.map(|workload| index.services(workload)).unwrap_or_default()),
-        _ => return None,
-    })
 }
 
 fn hit<'a>(object: &'a Object, place: Place<'a>, message: String) -> Hit<'a> {

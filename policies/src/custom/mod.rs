@@ -7,6 +7,7 @@ mod judge;
 mod path;
 mod scalar;
 mod value;
+mod variables;
 
 pub(crate) use file::FileCustom;
 pub(crate) use judge::Judge;
