@@ -67,8 +67,10 @@ impl Grade {
 /// is extended.
 fn rules(generator: &mut SchemaGenerator) -> Schema {
     let grade = generator.subschema_for::<Grade>();
+    let of_kubernetes = serde_json::json!({"type": ["string", "null"], "pattern": "^1\\.[0-9]+$", "description": "A version of Kubernetes."});
+    generator.definitions_mut().insert("Version".to_owned(), of_kubernetes);
     let setting = |description: String, parameters: Value| {
-        let version = json_schema!({"type": ["string", "null"], "pattern": "^1\\.[0-9]+$"});
+        let version = serde_json::json!({"$ref": "#/$defs/Version"});
         json_schema!({
             "type": "object",
             "description": description,

@@ -19,9 +19,7 @@ pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
         (Ok(production), Ok(kind)) => (production, kind),
         (Err(error), _) | (_, Err(error)) => return super::could_not(&recorder, StageName::Policies, started, format!("{error:#}")),
     };
-    // A platform of the suite has a set of its own: its guide's promises on top of production.
-    let set = PolicySet::named(&chosen.platform.name).unwrap_or_else(PolicySet::production);
-    let mut findings = gauntlet_policies::check(&production, &set, &chosen.platform.waivers, session.options.today());
+    let mut findings = gauntlet_policies::check(&production, &PolicySet::production(), &chosen.platform.waivers, session.options.today());
     findings.iter_mut().for_each(|f| relative(&mut f.location, &session.ctx.repo));
     findings.iter().for_each(|f| recorder.emit(EventKind::Found(f.clone())));
     let breaches: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
