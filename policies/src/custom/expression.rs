@@ -137,7 +137,7 @@ impl<'t> Check<'t> {
                     self.expression(&entry.key, below)?;
                     self.expression(&entry.value, below)
                 }
-                EntryExpr::StructField(field) => self.expression(&field.value, below),
+                EntryExpr::StructField(_) => self.fault(expr, "not valid CEL".to_owned()),
             }),
             Expr::Select(select) => match path(expr).filter(|(root, _)| *root == "object" && !self.scope.contains(root)) {
                 Some((_, path)) => {
