@@ -1,5 +1,6 @@
 //! Asks the rules of a set and puts their answers into the words of the report.
 
+use crate::custom::Judge;
 use crate::index::Index;
 use crate::registry;
 use crate::rule::{Context, Hit, Rule};
@@ -19,7 +20,15 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
     for (rule, severity, hits) in hits(&index, set) {
         // The manual page is read once for all findings of a rule.
         let (why, fix) = (rule.section("Why it matters"), rule.section("How to mend it"));
-        findings.extend(hits.into_iter().map(|hit| finding(rule, severity, hit, &why, &fix)));
+        let told = Told { id: rule.id, name: rule.name, severity, why: &why, fix: &fix };
+        findings.extend(hits.into_iter().map(|hit| told.of(hit)));
+    }
+    if !set.custom().is_empty() {
+        let judge = Judge::new();
+        for custom in set.custom() {
+            let told = Told { id: &custom.id, name: &custom.name, severity: custom.severity, why: &custom.why, fix: &custom.fix };
+            findings.extend(judge.hits(custom, &index).into_iter().map(|hit| told.of(hit)));
+        }
     }
     waiver::apply(waivers, set, today, &mut findings);
     findings.sort_by(|a, b| (&a.location, &a.rule, &a.field).cmp(&(&b.location, &b.rule, &b.field)));
@@ -40,17 +49,28 @@ pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule
     hits
 }
 
-fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) -> Finding {
-    Finding {
-        rule: rule.id.to_owned(),
-        name: rule.name.to_owned(),
-        severity,
-        location: hit.source.location(),
-        field: hit.field,
-        resource: hit.object.display_name(),
-        message: hit.message,
-        why: why.to_owned(),
-        fix: fix.to_owned(),
-        waived: None,
+/// What all findings of a rule tell.
+struct Told<'r> {
+    id: &'r str,
+    name: &'r str,
+    severity: Severity,
+    why: &'r str,
+    fix: &'r str,
+}
+
+impl Told<'_> {
+    fn of(&self, hit: Hit<'_>) -> Finding {
+        Finding {
+            rule: self.id.to_owned(),
+            name: self.name.to_owned(),
+            severity: self.severity,
+            location: hit.source.location(),
+            field: hit.field,
+            resource: hit.object.display_name(),
+            message: hit.message,
+            why: self.why.to_owned(),
+            fix: self.fix.to_owned(),
+            waived: None,
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod amount;
 mod credentials;
+pub mod custom;
 mod demand;
 mod engine;
 mod flows;
@@ -18,6 +19,7 @@ pub mod reach;
 pub mod registry;
 pub mod rule;
 mod rules;
+pub mod schemas;
 mod seccomp;
 pub mod selector;
 pub mod set;

@@ -1,21 +1,30 @@
 //! Which rules are asked, how much each weighs, and with which parameters.
 
+pub(crate) mod file;
+
+use crate::custom::Custom;
 use crate::kubernetes::Kubernetes;
 use crate::registry;
 use crate::rule::Rule;
+use file::{File, FileSetting};
 use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, from_node, parse};
 use gauntlet_reports::finding::Severity;
-use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// The sets that are part of the program: name and text.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 10] = [
+    ("crypto", include_str!("../sets/crypto.yaml")),
+    ("f1", include_str!("../sets/f1.yaml")),
+    ("football", include_str!("../sets/football.yaml")),
+    ("globeco", include_str!("../sets/globeco.yaml")),
     ("production", include_str!("../sets/production.yaml")),
+    ("promises", include_str!("../sets/promises.yaml")),
     ("pss-baseline", include_str!("../sets/pss-baseline.yaml")),
     ("pss-restricted", include_str!("../sets/pss-restricted.yaml")),
     ("security", include_str!("../sets/security.yaml")),
+    ("streaming", include_str!("../sets/streaming.yaml")),
 ];
 
 /// A choice of rules.
@@ -26,6 +35,7 @@ pub struct PolicySet {
     /// The Kubernetes that the manifests are for.
     pub kubernetes: Kubernetes,
     rules: BTreeMap<&'static str, Setting>,
+    custom: Vec<Custom>,
 }
 
 /// How one rule is asked.
@@ -49,23 +59,6 @@ impl From<ManifestError> for PolicySetError {
     fn from(cause: ManifestError) -> Self {
         PolicySetError(cause)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    rules: BTreeMap<String, FileSetting>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileSetting {
-    severity: Severity,
-    #[serde(default)]
-    parameters: Map<String, Value>,
-    since: Option<String>,
-    until: Option<String>,
 }
 
 impl PolicySet {
@@ -93,57 +86,124 @@ impl PolicySet {
         Self { kubernetes, ..self }
     }
 
+    /// A set by the name of one that ships, or by its file.
+    ///
+    /// # Errors
+    /// As [`PolicySet::read`].
+    pub fn open(name_or_path: &Path) -> Result<Self, PolicySetError> {
+        match name_or_path.to_str().and_then(Self::named) {
+            Some(set) => Ok(set),
+            None => Self::read(name_or_path),
+        }
+    }
+
     /// Reads a set from a file.
     ///
     /// # Errors
-    /// When it cannot be read, or names a rule or a parameter that does not exist: with its place.
+    /// When it cannot be read, names a rule or a parameter that does not exist, or has an expression that is wrong: with
+    /// its place.
     pub fn read(path: &Path) -> Result<Self, PolicySetError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ManifestError::path(path, error.to_string()))?;
-        Self::parse(&text, &path.to_string_lossy())
+        Self::read_above(path, &mut Vec::new())
     }
 
-    /// Reads a set from text; `file` is its name in messages.
+    /// Reads a set from text; `file` is its name in messages, and where the path of a set that it extends starts.
     ///
     /// # Errors
     /// As [`PolicySet::read`].
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicySetError> {
+        Self::parse_above(text, file, &mut Vec::new())
+    }
+
+    /// `above`: the files that lead here by `extends`.
+    fn read_above(path: &Path, above: &mut Vec<PathBuf>) -> Result<Self, PolicySetError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ManifestError::path(path, error.to_string()))?;
+        above.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        Self::parse_above(&text, &path.to_string_lossy(), above)
+    }
+
+    fn parse_above(text: &str, file: &str, above: &mut Vec<PathBuf>) -> Result<Self, PolicySetError> {
         let documents = parse(text.as_bytes(), file, Dialect::Kustomize)?;
         let [root] = documents.as_slice() else {
             return Err(ManifestError::path(file, "a policy set is one document").into());
         };
-        let file: File = from_node(root)?;
-        let mut rules = BTreeMap::new();
-        for (name, setting) in file.rules {
-            let Some(rule) = registry::find(&name) else {
-                return Err(ManifestError::at(&key_source(root, &name), format!("there is no rule `{name}`")).into());
-            };
-            for (parameter, value) in &setting.parameters {
-                check_parameter(rule, parameter, value)
-                    .map_err(|message| ManifestError::at(&key_source(root, &name), message))?;
+        let read: File = from_node(root)?;
+        let mut set = match &read.extends {
+            Some(base) => Self::base(base, root, above)?,
+            None => Self { name: String::new(), kubernetes: Kubernetes::default(), rules: BTreeMap::new(), custom: Vec::new() },
+        };
+        set.name = read.name;
+        let mut own = BTreeSet::new();
+        for (name, setting) in read.rules {
+            let at = |message: String| ManifestError::at(&key_source(root, &name), message);
+            let rule = registry::find(&name);
+            let custom = set.custom.iter().position(|custom| custom.is_called(&name)).filter(|_| rule.is_none());
+            let id = rule.map(|rule| rule.id.to_owned()).or_else(|| Some(set.custom.get(custom?)?.id.clone()));
+            let id = id.ok_or_else(|| at(format!("there is no rule `{name}`")))?;
+            if let Some(custom) = custom {
+                // A custom rule of the set that is extended: graded anew, its parameters filled in.
+                match setting.severity.severity() {
+                    Some(severity) => set.custom[custom].adjust(severity, setting).map_err(at)?,
+                    None => drop(set.custom.remove(custom)),
+                }
+            } else if let Some(rule) = rule {
+                match Setting::of(rule, setting).map_err(at)? {
+                    Some(setting) => set.rules.insert(rule.id, setting),
+                    None => set.rules.remove(rule.id),
+                };
             }
-            let version = |text: Option<String>| {
-                let version = text.map(|text| text.parse::<Kubernetes>()).transpose();
-                version.map_err(|error| ManifestError::at(&key_source(root, &name), error.to_string()))
-            };
-            let (since, until) = (version(setting.since)?, version(setting.until)?);
-            let setting = Setting { severity: setting.severity, parameters: setting.parameters, since, until };
-            if rules.insert(rule.id, setting).is_some() {
-                return Err(ManifestError::at(&key_source(root, &name), format!("{} stands here twice", rule.id)).into());
+            if !own.insert(id.clone()) {
+                return Err(at(format!("{id} stands here twice")).into());
             }
         }
-        Ok(Self { name: file.name, kubernetes: Kubernetes::default(), rules })
+        let nodes = root.get("custom").map(Node::items).unwrap_or_default();
+        for (custom, node) in read.custom.into_iter().zip(nodes) {
+            let id = custom.id.clone();
+            let Some(custom) = custom.compile(node, text)? else { continue };
+            if set.custom.iter().any(|other| other.is_called(&custom.id) || other.is_called(&custom.name)) {
+                return Err(ManifestError::at(&node.source, format!("a rule {id} is in this set already")).into());
+            }
+            set.custom.push(custom);
+        }
+        Ok(set)
+    }
+
+    /// The set that another one extends.
+    fn base(base: &str, root: &Node, above: &mut Vec<PathBuf>) -> Result<Self, PolicySetError> {
+        if let Some(shipped) = Self::named(base) {
+            return Ok(shipped);
+        }
+        let source = root.get("extends").map_or(&root.source, |node| &node.source);
+        let path = Path::new(&*source.file).parent().unwrap_or(Path::new("")).join(base);
+        if !path.is_file() {
+            let message = format!("there is no set `{base}`, neither as a file nor among those that ship: {}", Self::names().collect::<Vec<_>>().join(", "));
+            return Err(ManifestError::at(source, message).into());
+        }
+        if path.canonicalize().is_ok_and(|path| above.contains(&path)) {
+            return Err(ManifestError::at(source, format!("`{base}` extends this set already")).into());
+        }
+        Self::read_above(&path, above)
     }
 
     /// A set of one rule, at severity error with its default parameters.
     pub fn only(rule: &'static Rule) -> Self {
         let setting = Setting { severity: Severity::Error, parameters: Map::new(), since: None, until: None };
         let rules = BTreeMap::from([(rule.id, setting)]);
-        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules }
+        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules, custom: Vec::new() }
     }
 
     /// How much a rule weighs; none: it is not asked.
     pub fn severity(&self, rule: &Rule) -> Option<Severity> {
         self.setting(rule).map(|setting| setting.severity)
+    }
+
+    /// The rules that it writes itself.
+    pub fn custom(&self) -> &[Custom] {
+        &self.custom
+    }
+
+    /// A rule that it writes itself, by id or name.
+    pub fn find_custom(&self, id_or_name: &str) -> Option<&Custom> {
+        self.custom.iter().find(|custom| custom.is_called(id_or_name))
     }
 
     /// How a rule is asked; none: it is not, or not for this Kubernetes.
@@ -152,6 +212,18 @@ impl PolicySet {
             setting.since.is_none_or(|since| since <= self.kubernetes) && setting.until.is_none_or(|until| self.kubernetes <= until)
         };
         self.rules.get(rule.id).filter(holds)
+    }
+}
+
+impl Setting {
+    /// A rule's setting; none: it is off.
+    fn of(rule: &Rule, read: FileSetting) -> Result<Option<Self>, String> {
+        for (parameter, value) in &read.parameters {
+            check_parameter(rule, parameter, value)?;
+        }
+        let version = |text: Option<String>| text.map(|text| text.parse::<Kubernetes>()).transpose().map_err(|error| error.to_string());
+        let (since, until) = (version(read.since)?, version(read.until)?);
+        Ok(read.severity.severity().map(|severity| Setting { severity, parameters: read.parameters, since, until }))
     }
 }
 
@@ -166,10 +238,14 @@ fn check_parameter(rule: &Rule, name: &str, value: &Value) -> Result<(), String>
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(format!("{} has no parameter `{name}`; it has: {known}", rule.name));
     };
-    let default: Value = serde_json::from_str(default).unwrap_or_default();
-    if std::mem::discriminant(&default) == std::mem::discriminant(value) {
+    is_like(rule.name, name, &serde_json::from_str(default).unwrap_or_default(), value)
+}
+
+/// A parameter's value is of the type of its default.
+pub(crate) fn is_like(rule: &str, name: &str, default: &Value, value: &Value) -> Result<(), String> {
+    if std::mem::discriminant(default) == std::mem::discriminant(value) {
         Ok(())
     } else {
-        Err(format!("the parameter `{name}` of {} must be like {default}, not {value}", rule.name))
+        Err(format!("the parameter `{name}` of {rule} must be like {default}, not {value}"))
     }
 }

@@ -13,28 +13,41 @@ pub(crate) fn apply(waivers: &[Waiver], set: &PolicySet, today: &str, findings: 
     let mut complaints = Vec::new();
     for (at, waiver) in waivers.iter().enumerate() {
         let complaint = |severity, message| complaint(at, waiver, severity, message);
-        let Some(rule) = registry::find(&waiver.rule) else {
+        let Some((id, asked)) = known(&waiver.rule, set) else {
             complaints.push(complaint(Severity::Error, format!("there is no rule {}", waiver.rule)));
             continue;
         };
         // Dates of this form compare as text.
         let expired = waiver.expires.as_str() < today;
         let mut covered = 0;
-        for finding in findings.iter_mut().filter(|finding| finding.rule == rule.id && covers(waiver, finding)) {
+        for finding in findings.iter_mut().filter(|finding| finding.rule == id && covers(waiver, finding)) {
             covered += 1;
             if !expired {
                 finding.waived = Some(format!("{} ({}, until {})", waiver.reason, waiver.owner, waiver.expires));
             }
         }
-        let name = format!("the waiver of {} for {}", rule.id, waiver.resource);
+        let name = format!("the waiver of {id} for {}", waiver.resource);
         if expired {
             let message = format!("{name} expired on {}; it covered {covered} finding(s)", waiver.expires);
             complaints.push(complaint(Severity::Error, message));
-        } else if covered == 0 && set.severity(rule).is_some() {
+        } else if covered == 0 && asked {
             complaints.push(complaint(Severity::Warning, format!("{name} covers no finding: remove it")));
         }
     }
     findings.extend(complaints);
+}
+
+/// The id of a rule that a waiver names, and whether the set asks it. The sets that ship know each other's rules: a platform's
+/// waivers also stand where another set is asked.
+fn known(name: &str, set: &PolicySet) -> Option<(String, bool)> {
+    if let Some(rule) = registry::find(name) {
+        return Some((rule.id.to_owned(), set.severity(rule).is_some()));
+    }
+    if let Some(custom) = set.find_custom(name) {
+        return Some((custom.id.clone(), true));
+    }
+    let shipped = PolicySet::names().filter_map(PolicySet::named).find_map(|other| other.find_custom(name).map(|custom| custom.id.clone()));
+    shipped.map(|id| (id, false))
 }
 
 /// The resource of a finding is `Kind namespace/name`; a waiver names `Kind/name`.

@@ -29,8 +29,16 @@ static SEEDS: LazyLock<Vec<serde_json::Value>> = LazyLock::new(|| {
 /// Every rule, those too that are off by default.
 static EVERYTHING: LazyLock<PolicySet> = LazyLock::new(|| {
     let rules: String = RULES.iter().map(|rule| format!("  {}: {{severity: error}}\n", rule.name)).collect();
-    PolicySet::parse(&format!("name: everything\nrules:\n{rules}"), "everything.yaml").expect("good")
+    PolicySet::parse(&format!("name: everything\nrules:\n{rules}{CUSTOM}"), "everything.yaml").expect("good")
 });
+
+/// Rules in CEL that go everywhere.
+const CUSTOM: &str = "custom:
+  - {id: X1, title: t, severity: info, kinds: [Deployment], field: 'spec.template.spec.containers[*].ports[0].name', expression: self.size() > 1, messageExpression: 'string(self)'}
+  - {id: X2, title: t, severity: info, kinds: [Deployment], expression: 'object.spec.all(k, has(object.spec[k].x) && object.spec[k].x in object.metadata.labels)'}
+  - {id: X3, title: t, severity: info, kinds: [Deployment], field: spec.replicas, expression: 'scaler.spec.minReplicas * self - int(quantity(string(self))) % self > 0'}
+  - {id: X4, title: t, severity: info, kinds: [Deployment], field: 'metadata.annotations', expression: 'self.map(k, self[k].matches(k) || k.split(self[k]).size() > self[k].indexOf(k)).size() == budgets.size() + networkPolicies.size() + services.size()'}
+";
 
 /// Puts a value into the place that the numbers lead to.
 fn put(node: &mut serde_json::Value, path: &[u8], value: &serde_json::Value) {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use gauntlet_policies::PolicySet;
+use gauntlet_policies::custom::Custom;
 use gauntlet_policies::registry::{RULES, find};
 use gauntlet_policies::rule::Rule;
 use gauntlet_reports::finding::Severity;
@@ -9,11 +10,15 @@ use std::path::PathBuf;
 
 /// Prints a rule's manual page, or the list of all rules.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask explain SEC001\n  cargo xtask explain missing-pdb\n  cargo xtask explain --list")]
+#[command(after_help = "Examples:\n  cargo xtask explain SEC001\n  cargo xtask explain missing-pdb\n  cargo xtask explain --list\n  \
+    cargo xtask explain SHOP001 --set my-set.yaml")]
 pub struct ExplainArgs {
     /// A rule's id or name.
     #[arg(required_unless_present_any = ["list", "write"])]
     pub rule: Option<String>,
+    /// The policy set whose own rules are explained too: the name of one that ships, or a file.
+    #[arg(long, value_name = "NAME|FILE", requires = "rule")]
+    pub set: Option<PathBuf>,
     /// Every rule in one line.
     #[arg(long, conflicts_with = "rule")]
     pub list: bool,
@@ -28,7 +33,13 @@ pub struct ExplainArgs {
 /// When there is no such rule.
 pub fn run(args: ExplainArgs) -> Result<u8> {
     match args.rule {
-        Some(name) => print!("{}", page(&name)?),
+        Some(name) => {
+            let set = args.set.as_deref().map(super::policies::set).transpose()?;
+            match set.as_ref().and_then(|set| set.find_custom(&name)) {
+                Some(custom) => print!("{}", custom_page(custom)),
+                None => print!("{}", page(&name)?),
+            }
+        }
         None if args.write => {
             let path = book_path();
             std::fs::write(&path, book()).with_context(|| format!("failed to write {}", path.display()))?;
@@ -73,13 +84,23 @@ fn page(name: &str) -> Result<String> {
     Ok(format!("# {} {} ({})\n{}\n{parameters}", rule.id, rule.name, severity(rule), rule.manual()))
 }
 
+/// The page of a rule that a set writes itself.
+fn custom_page(custom: &Custom) -> String {
+    let name = if custom.name == custom.id { String::new() } else { format!(" {}", custom.name) };
+    format!("# {}{name} ({})\n{}", custom.id, word(Some(custom.severity)), custom.manual())
+}
+
 fn list() -> String {
     let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
     RULES.iter().map(|rule| format!("{}  {:width$}  {:7}  {}\n", rule.id, rule.name, severity(rule), rule.summary())).collect()
 }
 
 fn severity(rule: &Rule) -> &'static str {
-    match PolicySet::production().severity(rule) {
+    word(PolicySet::production().severity(rule))
+}
+
+fn word(severity: Option<Severity>) -> &'static str {
+    match severity {
         Some(Severity::Error) => "error",
         Some(Severity::Warning) => "warning",
         Some(Severity::Info) => "info",
@@ -129,6 +150,14 @@ mod tests {
         ## Parameters
         - `minimum`, default 2
         ");
+    }
+
+    #[test]
+    fn a_rule_of_a_set_has_a_page_too() {
+        let set = PolicySet::named("football").expect("ships");
+        let text = custom_page(set.find_custom("promised-liveness").expect("there"));
+        assert!(text.starts_with("# PRM005 promised-liveness (error)\nContainers are asked whether they live at the promised path\n"), "{text}");
+        assert!(text.contains("policies/sets/promises.yaml:") && text.contains("\"monte-carlo-service\":\"/health\""), "{text}");
     }
 
     #[test]

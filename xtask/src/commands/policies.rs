@@ -52,7 +52,7 @@ pub struct PoliciesArgs {
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
     /// The policy set: which rules, how severe, with which parameters: production, security, pss-baseline, pss-restricted,
-    /// or a file.
+    /// that of a platform (football, f1, streaming, crypto, globeco), or a file.
     #[arg(long, value_name = "NAME|FILE", default_value = "production")]
     pub set: PathBuf,
     /// The Kubernetes version that the manifests are for, such as 1.30: what the rules allow depends on it.
@@ -123,12 +123,7 @@ struct Outcome {
 /// # Errors
 /// When the policy set cannot be read, or the output cannot be written.
 pub async fn run(args: PoliciesArgs) -> Result<u8> {
-    let set = match args.set.to_str().and_then(PolicySet::named) {
-        Some(set) => set,
-        None => PolicySet::read(&args.set)
-            .with_context(|| format!("failed to use {}; the sets that ship are {}", args.set.display(), PolicySet::names().collect::<Vec<_>>().join(", ")))?,
-    };
-    let set = set.for_kubernetes(args.kubernetes.unwrap_or_default());
+    let set = set(&args.set)?.for_kubernetes(args.kubernetes.unwrap_or_default());
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let live = if args.live { Some(live::read(args.context.as_deref(), args.namespace.as_deref()).await?) } else { None };
     let mut outcome = judge(&args, live, &set, &today());
@@ -151,6 +146,15 @@ pub async fn run(args: PoliciesArgs) -> Result<u8> {
         result => result.context("failed to print the findings")?,
     }
     Ok(outcome.verdict().exit_code())
+}
+
+/// The set of `--set`: one that ships, or a file.
+///
+/// # Errors
+/// When it cannot be read: names the place, and the sets that ship.
+pub fn set(name_or_path: &Path) -> Result<PolicySet> {
+    let names = || PolicySet::names().collect::<Vec<_>>().join(", ");
+    PolicySet::open(name_or_path).with_context(|| format!("failed to use {}; the sets that ship are {}", name_or_path.display(), names()))
 }
 
 /// Today in UTC, `YYYY-MM-DD`.

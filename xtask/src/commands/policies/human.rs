@@ -40,10 +40,12 @@ fn one(finding: &Finding, renderer: &Renderer, files: &mut Files) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::INFO,
     };
-    let id = format!("{} {}", finding.rule, finding.name);
+    // A rule of a set may have no name, no reason and no advice.
+    let id = if finding.name == finding.rule { finding.rule.clone() } else { format!("{} {}", finding.rule, finding.name) };
     let title = level.primary_title(format!("{}: {}", finding.resource, finding.message)).id(id);
     let group = excerpt(Group::with_title(title), &finding.location, &finding.field, files);
-    let group = group.element(Level::NOTE.message(&finding.why)).element(Level::HELP.message(&finding.fix));
+    let notes = [(Level::NOTE, &finding.why), (Level::HELP, &finding.fix)].into_iter().filter(|(_, text)| !text.is_empty());
+    let group = notes.fold(group, |group, (level, text)| group.element(level.message(text)));
     renderer.render(&[group])
 }
 

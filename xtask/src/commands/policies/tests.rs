@@ -130,3 +130,23 @@ fn a_broken_platform_is_an_error_with_its_place() {
     assert_eq!(outcome.verdict(), Verdict::Inconclusive);
     assert!(outcome.errors[0].to_string().contains("platform.yaml:2:1: unknown field `namspace`"));
 }
+
+#[test]
+fn a_set_with_a_rule_of_its_own_judges_and_a_bad_one_is_refused_at_its_place() {
+    let rule = |expression: &str| format!("name: x\ncustom:\n  - id: X1\n    title: Roles have no wildcard\n    severity: error\n    kinds: [Role]\n    field: rules[*].verbs\n    expression: {expression}\n");
+    let folder = folder(&[("role.yaml", BAD), ("good.set", &rule("\"!('*' in self)\"")), ("bad.set", &rule("\"'*' in selv\""))]);
+    let args = Cli::parse_from(["policies", &folder.path().join("role.yaml").to_string_lossy()]).args;
+    let outcome = judge(&args, None, &set(&folder.path().join("good.set")).expect("reads"), "2026-06-15");
+    assert_eq!(outcome.verdict(), Verdict::Fail);
+    insta::assert_snapshot!(human_text(&folder, &outcome), @r#"
+    error[X1]: Role default/web: Roles have no wildcard
+     --> role.yaml:7:5
+      |
+    7 |     verbs: [get, "*"]
+      |     ^^^^^^ rules[0].verbs
+
+    fail: 1 object, 1 error, 0 warnings, 0 waived
+    "#);
+    let error = format!("{:#}", set(&folder.path().join("bad.set")).expect_err("refused"));
+    assert!(error.contains("bad.set:8:25: expression of X1: there is no `selv`"), "{error}");
+}
