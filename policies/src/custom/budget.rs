@@ -12,7 +12,7 @@ use std::cell::Cell;
 /// Units for one question about one object.
 const ONE: u64 = 2_000_000;
 /// Units for a rule on all objects: so many, and so many more for each object.
-const ALL: u64 = 20_000_000;
+const ALL: u64 = 10_000_000;
 const EACH: u64 = 2_000;
 /// Units that a regular expression costs: it is compiled each time.
 const PATTERN: i64 = 500;

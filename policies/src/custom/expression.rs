@@ -30,6 +30,8 @@ pub(super) struct Expression {
     pub tree: IdedExpr,
     /// The fields of `object` that it names; an empty path: the whole object.
     pub paths: Vec<Vec<String>>,
+    /// True: it names `self`.
+    pub names_self: bool,
 }
 
 /// What is wrong with an expression, and at which character.
@@ -54,10 +56,10 @@ pub(super) fn compile(text: &str) -> Result<Expression, Fault> {
         let why = first.map(|error| error.msg.trim_start_matches("Syntax error: ").to_owned()).unwrap_or_default();
         Fault { at: character(text, line, column), message: format!("not valid CEL: {why}") }
     })?;
-    let mut check = Check { text, info: &info, scope: Vec::new(), paths: Vec::new() };
+    let mut check = Check { text, info: &info, scope: Vec::new(), paths: Vec::new(), names_self: false };
     check.expression(&tree, 0)?;
-    let paths = check.paths;
-    Ok(Expression { tree: budget::metered(tree, false), paths })
+    let (paths, names_self) = (check.paths, check.names_self);
+    Ok(Expression { tree: budget::metered(tree, false), paths, names_self })
 }
 
 /// The character that a line and a column, both from 1, mean.
@@ -95,6 +97,7 @@ struct Check<'t> {
     /// Variables of the comprehensions around.
     scope: Vec<&'t str>,
     paths: Vec<Vec<String>>,
+    names_self: bool,
 }
 
 impl<'t> Check<'t> {
@@ -160,6 +163,7 @@ impl<'t> Check<'t> {
             return self.fault(expr, format!("there is no `{name}`; there are: {}", VARIABLES.join(", ")));
         }
         self.paths.extend((name == "object").then(Vec::new));
+        self.names_self |= name == "self";
         Ok(())
     }
 }
@@ -197,6 +201,8 @@ mod tests {
         let paths = |text: &str| -> Vec<String> { compile(text).expect("good").paths.iter().map(|path| path.join(".")).collect() };
         assert_eq!(paths("has(object.a.b) && object.c['d'].e == 1 && self.x"), ["a.b", "c"]);
         assert_eq!(paths("object == self || object.a"), ["", "a"]);
+        let names_self = |text: &str| compile(text).expect("good").names_self;
+        assert!(names_self("self.x == 1") && !names_self("object.exists(self, self == 1)"));
         assert_eq!(paths("object.items.exists(object, object.name == 'x')"), ["items"]);
     }
 

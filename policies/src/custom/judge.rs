@@ -54,8 +54,8 @@ impl Judge {
             let mut context = of_rule.new_inner_scope();
             context.set_variable_resolver(&variables);
             for place in places {
-                let own = if place.there { value::of_node(place.nearest.node) } else { value::null() };
-                context.add_variable_as_val("self", own);
+                let own = place.there && custom.names_self();
+                context.add_variable_as_val("self", if own { value::of_node(place.nearest.node) } else { value::null() });
                 let answer = purse.spend(|| ask(&custom.expression, &context));
                 if purse.is_empty() {
                     let message = format!("the expression at {} goes through too much: it is asked no further", custom.source);
@@ -83,6 +83,10 @@ impl Custom {
     fn paths(&self) -> Vec<&[String]> {
         let of_message = self.message_expression.iter().flat_map(|message| &message.paths);
         self.expression.paths.iter().chain(of_message).map(Vec::as_slice).collect()
+    }
+
+    fn names_self(&self) -> bool {
+        self.expression.names_self || self.message_expression.as_ref().is_some_and(|message| message.names_self)
     }
 
     /// What its finding says: the message's own expression first, which may fail without harm.
