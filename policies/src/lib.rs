@@ -18,6 +18,7 @@ pub mod reach;
 pub mod registry;
 pub mod rule;
 mod rules;
+mod schema;
 mod seccomp;
 pub mod selector;
 pub mod set;

@@ -3,7 +3,7 @@
 use crate::kubernetes::Kubernetes;
 use crate::registry;
 use crate::rule::Rule;
-use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, from_node, parse};
+use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, Object, from_node, parse};
 use gauntlet_reports::finding::Severity;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -25,6 +25,8 @@ pub struct PolicySet {
     pub name: String,
     /// The Kubernetes that the manifests are for.
     pub kubernetes: Kubernetes,
+    /// CustomResourceDefinitions that stand elsewhere than the manifests.
+    pub(crate) definitions: Vec<Object>,
     rules: BTreeMap<&'static str, Setting>,
 }
 
@@ -93,6 +95,12 @@ impl PolicySet {
         Self { kubernetes, ..self }
     }
 
+    /// The same set for manifests whose custom resources are described by objects that stand elsewhere.
+    #[must_use]
+    pub fn with_definitions(self, definitions: Vec<Object>) -> Self {
+        Self { definitions, ..self }
+    }
+
     /// Reads a set from a file.
     ///
     /// # Errors
@@ -131,14 +139,14 @@ impl PolicySet {
                 return Err(ManifestError::at(&key_source(root, &name), format!("{} stands here twice", rule.id)).into());
             }
         }
-        Ok(Self { name: file.name, kubernetes: Kubernetes::default(), rules })
+        Ok(Self { name: file.name, kubernetes: Kubernetes::default(), definitions: Vec::new(), rules })
     }
 
     /// A set of one rule, at severity error with its default parameters.
     pub fn only(rule: &'static Rule) -> Self {
         let setting = Setting { severity: Severity::Error, parameters: Map::new(), since: None, until: None };
         let rules = BTreeMap::from([(rule.id, setting)]);
-        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules }
+        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), definitions: Vec::new(), rules }
     }
 
     /// How much a rule weighs; none: it is not asked.
