@@ -1,9 +1,10 @@
 //! Objects against Kubernetes' own schemas, release by release, and against CustomResourceDefinitions.
 
-use gauntlet_fixtures::manifest::{Dialect, Object, parse};
+use gauntlet_fixtures::manifest::{Dialect, Object, parse, read_objects};
 use gauntlet_policies::registry::find;
 use gauntlet_policies::{Kubernetes, PolicySet, check};
 use gauntlet_reports::finding::Finding;
+use std::path::Path;
 
 const RULES: [&str; 6] = ["unknown-kind", "unknown-field", "wrong-type", "missing-field", "invalid-value", "undescribed-kind"];
 
@@ -64,7 +65,7 @@ fn a_finding_names_the_exact_place() {
 #[test]
 fn a_missing_field_says_what_it_holds() {
     let found = &findings("missing-field", "1.36", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n    - name: http\n")[0];
-    assert_eq!(found.message, "port is missing: a ServicePort needs it, as a whole number");
+    assert_eq!(found.message, "port is missing: ServicePort needs it, as a whole number");
     assert_eq!((found.field.as_str(), found.location.line, found.location.column), ("spec.ports[0].port", 6, 7));
 }
 
@@ -155,4 +156,23 @@ fn what_a_secret_holds_is_in_no_message() {
     let found = messages("wrong-type", "1.36", text);
     assert_eq!(found.len(), 1);
     assert!(!found[0].contains("4711"), "{found:?}");
+}
+
+/// Every overlay of every platform, not only what ships.
+#[test]
+fn the_platforms_fit_their_schemas() {
+    let platforms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/platforms");
+    let mut judged = 0;
+    for platform in std::fs::read_dir(platforms).expect("folder") {
+        for overlay in std::fs::read_dir(platform.expect("entry").path().join("manifests/overlays")).expect("overlays") {
+            let folder = overlay.expect("entry").path();
+            let objects = read_objects(&folder).expect("builds");
+            judged += 1;
+            for (release, rule) in ["1.30", "1.34", "1.36"].into_iter().flat_map(|release| RULES[..5].iter().map(move |rule| (release, rule))) {
+                let set = PolicySet::only(find(rule).expect("rule")).for_kubernetes(release.parse().expect("a release"));
+                assert_eq!(check(&objects, &set, &[], "2026-01-01"), vec![], "{} for {release}", folder.display());
+            }
+        }
+    }
+    assert!(judged >= 10, "{judged}");
 }

@@ -69,7 +69,7 @@ impl<'a> Walk<'_, 'a> {
                     // An item that is null is an empty one: it matters where something must be there.
                     let place = place.item(index, item);
                     match inner.as_ref() {
-                        &Type::Of(of) if item.is_null() => self.missing(of, &place),
+                        &Type::Of(of) if item.is_null() => self.missing(of, &self.builtin.definition(of), &place),
                         _ if item.is_null() => {}
                         inner => self.value(owner, inner, &place),
                     }
@@ -110,18 +110,17 @@ impl<'a> Walk<'_, 'a> {
                 None => self.unknown(of, &definition, &below),
             }
         }
-        self.missing(of, place);
+        self.missing(of, &definition, place);
     }
 
-    fn missing(&mut self, of: &'static str, place: &Place<'_, 'a>) {
+    fn missing(&mut self, of: &'static str, definition: &Definition, place: &Place<'_, 'a>) {
         if self.in_status {
             return;
         }
-        let definition = self.builtin.definition(of);
         for field in definition.fields().iter().filter(|field| field.required && !required::is_filled_in(of, field.name)) {
             let there = place.node.get(field.name).is_some_and(|value| !value.is_null());
             if !there {
-                let message = format!("{} is missing: {} needs it, as {}", field.name, article(of), field.of.expected());
+                let message = format!("{} is missing: {} needs it, as {}", field.name, short(of), field.of.expected());
                 let at = child(&place.path(), field.name);
                 self.problems.push(Problem { flaw: Flaw::MissingField, object: self.object, field: at, source: place.source().clone(), message });
             }
@@ -169,11 +168,4 @@ impl<'a> Walk<'_, 'a> {
 /// `PodSpec` of `core.v1.PodSpec`.
 fn short(of: &str) -> &str {
     of.rsplit('.').next().unwrap_or(of)
-}
-
-/// `a PodSpec`, `an EnvVar`.
-fn article(of: &str) -> String {
-    let name = short(of);
-    let vowel = name.starts_with(['A', 'E', 'I', 'O']);
-    format!("{} {name}", if vowel { "an" } else { "a" })
 }

@@ -14,7 +14,7 @@
 //! ## Example
 //! ```yaml
 //! ports:
-//!   - {name: http} # reported: a ServicePort needs a port
+//!   - {name: http} # reported: ServicePort needs port
 //! ```
 
 use crate::rule::{Context, Rule};
