@@ -176,3 +176,46 @@ fn the_platforms_fit_their_schemas() {
     }
     assert!(judged >= 10, "{judged}");
 }
+
+/// The schema of a field, a value, and the rules that report it.
+#[rstest::rstest]
+#[case("type: string, nullable: true", "null", &[])]
+#[case("type: string", "null", &["wrong-type"])]
+#[case("type: string, default: a", "null", &[])]
+#[case("x-kubernetes-preserve-unknown-fields: true", "{a: [1, {b: c}]}", &[])]
+#[case("type: object", "{a: 1}", &["unknown-field"])]
+#[case("type: object, properties: {a: {type: integer}}, x-kubernetes-preserve-unknown-fields: true", "{b: 1, a: x}", &["wrong-type"])]
+#[case("type: object, additionalProperties: true", "{a: 1}", &[])]
+#[case("type: object, additionalProperties: {type: integer}, maxProperties: 1", "{a: 1, b: 2}", &["invalid-value"])]
+#[case("type: integer, format: int32", "3000000000", &["invalid-value"])]
+#[case("type: integer, minimum: 1, exclusiveMinimum: true", "1", &["invalid-value"])]
+#[case("type: number, multipleOf: 0.1", "0.3", &[])]
+#[case("type: number, multipleOf: 0.1", "0.35", &["invalid-value"])]
+#[case("type: boolean", "'true'", &["wrong-type"])]
+#[case("type: string, format: date-time", "2026-01-31", &["invalid-value"])]
+#[case("type: string, format: date", "2026-01-31", &[])]
+#[case("type: string, maxLength: 2", "äöü", &["invalid-value"])]
+#[case("type: string, pattern: '['", "anything", &[])]
+#[case("type: string, enum: [a, b]", "c", &["invalid-value"])]
+#[case("x-kubernetes-int-or-string: true, anyOf: [{type: integer}, {type: string}]", "50%", &[])]
+#[case("x-kubernetes-int-or-string: true", "[]", &["wrong-type"])]
+#[case("type: array, items: {type: string}, x-kubernetes-list-type: set", "[a, b, a]", &["invalid-value"])]
+#[case("type: array, minItems: 1, items: {type: string}", "[]", &["invalid-value"])]
+#[case("type: array, items: {type: string}", "[1]", &["wrong-type"])]
+#[case("type: array, items: {type: string}", "a", &["wrong-type"])]
+#[case("type: object, properties: {a: {type: string}, b: {type: string}}, anyOf: [{required: [a]}, {required: [b]}]", "{}", &["invalid-value"])]
+#[case("type: object, properties: {a: {type: string}, b: {type: string}}, not: {required: [a, b]}", "{a: x, b: z}", &["invalid-value"])]
+#[case("type: object, properties: {a: {type: integer}}, allOf: [{properties: {a: {minimum: 5}}}]", "{a: 4}", &["invalid-value"])]
+#[case("type: object, properties: {a: {type: integer}}, allOf: [{properties: {a: {minimum: 5}}}]", "{a: 5}", &[])]
+#[case("type: string", "${VALUE}", &[])]
+#[case("type: integer", "${VALUE}", &[])]
+fn structural_schemas_are_applied_as_the_api_server_does(#[case] schema: &str, #[case] value: &str, #[case] expected: &[&str]) {
+    let text = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: caches.example.org}}\nspec:\n  group: example.org\n  \
+         scope: Namespaced\n  names: {{kind: Cache, plural: caches}}\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      schema:\n        \
+         openAPIV3Schema: {{type: object, properties: {{spec: {{type: object, properties: {{field: {{{schema}}}}}}}}}}}\n---\n\
+         apiVersion: example.org/v1\nkind: Cache\nmetadata: {{name: a}}\nspec:\n  field: {value}\n"
+    );
+    let reported: Vec<&str> = RULES.into_iter().filter(|rule| !messages(rule, "1.36", &text).is_empty()).collect();
+    assert_eq!(reported, expected, "{schema}: {value}");
+}
