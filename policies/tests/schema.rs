@@ -219,3 +219,19 @@ fn structural_schemas_are_applied_as_the_api_server_does(#[case] schema: &str, #
     let reported: Vec<&str> = RULES.into_iter().filter(|rule| !messages(rule, "1.36", &text).is_empty()).collect();
     assert_eq!(reported, expected, "{schema}: {value}");
 }
+
+#[test]
+fn a_status_that_is_thrown_away_needs_no_values() {
+    let definition = |subresources: &str| {
+        format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: caches.example.org}}\nspec: {{group: example.org, \
+             scope: Namespaced, names: {{kind: Cache, plural: caches}}, versions: [{{name: v1, served: true, storage: true, {subresources} schema: \
+             {{openAPIV3Schema: {{type: object, properties: {{status: {{type: object, required: [phase], properties: {{phase: {{type: string}}}}}}}}}}}}}}]}}\n---\n"
+        )
+    };
+    let cache = "apiVersion: example.org/v1\nkind: Cache\nmetadata: {name: a}\nstatus: {}\n";
+    assert_eq!(messages("missing-field", "1.36", &(definition("") + cache)).len(), 1);
+    let apart = definition("subresources: {status: {}},");
+    assert_eq!(messages("missing-field", "1.36", &(apart.clone() + cache)), Vec::<String>::new());
+    assert_eq!(messages("unknown-field", "1.36", &(apart + &cache.replace("{}", "{fase: a}"))).len(), 1);
+}

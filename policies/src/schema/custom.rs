@@ -1,11 +1,11 @@
 //! Custom resources against their CustomResourceDefinition.
 
-use super::Problem;
 use super::bounds::Patterns;
 use super::builtin::Builtin;
 use super::definitions::Version;
 use super::path::Place;
 use super::structural::Walk;
+use super::{Flaw, Problem};
 use gauntlet_fixtures::manifest::Object;
 
 /// Judges an object of a kind that a definition describes.
@@ -17,5 +17,13 @@ pub(super) fn object<'a>(version: &Version<'_>, object: &'a Object, builtin: &Bu
     let Some(schema) = version.schema else { return };
     let mut walk = Walk::new(object, builtin, patterns, version.keeps_unknown);
     walk.resource(schema, &root);
+    if version.drops_status {
+        // Fields are read before the status is thrown away, values are judged after that.
+        walk.problems.retain(|problem| problem.flaw == Flaw::UnknownField || !is_in_status(&problem.field));
+    }
     problems.append(&mut walk.problems);
+}
+
+fn is_in_status(field: &str) -> bool {
+    field.strip_prefix("status").is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

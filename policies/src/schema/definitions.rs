@@ -22,6 +22,8 @@ pub(super) struct Version<'d> {
     pub schema: Option<&'d Node>,
     /// True: fields that the schema does not name are kept.
     pub keeps_unknown: bool,
+    /// True: the status is a subresource, and what a manifest says of it is thrown away.
+    pub drops_status: bool,
 }
 
 impl<'d> Definitions<'d> {
@@ -57,6 +59,7 @@ fn versions(object: &Object) -> Vec<Version<'_>> {
     // kept unless the definition says otherwise.
     let old = object.api_version.ends_with("/v1beta1");
     let common = spec.at(&["validation", "openAPIV3Schema"]);
+    let drops_status = |node: &Node| node.at(&["subresources", "status"]).is_some();
     let keeps_unknown = spec.get("preserveUnknownFields").and_then(Node::as_bool).unwrap_or(old);
     let mut versions: Vec<Version<'_>> = spec
         .get("versions")
@@ -69,11 +72,12 @@ fn versions(object: &Object) -> Vec<Version<'_>> {
                 served: version.get("served").and_then(Node::as_bool).unwrap_or(true),
                 schema: version.at(&["schema", "openAPIV3Schema"]).or(common),
                 keeps_unknown,
+                drops_status: drops_status(version) || drops_status(spec),
             })
         })
         .collect();
     if let (true, Some(name)) = (versions.is_empty(), spec.get("version").and_then(Node::as_str)) {
-        versions.push(Version { name, served: true, schema: common, keeps_unknown });
+        versions.push(Version { name, served: true, schema: common, keeps_unknown, drops_status: drops_status(spec) });
     }
     versions
 }
