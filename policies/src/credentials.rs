@@ -96,6 +96,14 @@ pub(crate) fn names_no_secret(key: &str) -> bool {
     ["user", "host", "port", "database", "dbname", "url", "region"].iter().any(|word| key.contains(word)) && !key.contains("pass")
 }
 
+/// The standard alphabet with padding; line breaks are skipped, as the API server does.
+pub(crate) fn is_base64(text: &str) -> bool {
+    let bytes: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    bytes.len().is_multiple_of(4) && padding <= 2 && bytes[..bytes.len() - padding].iter().all(is_letter)
+}
+
 /// Decodes base64 into text; none when it is neither.
 pub(crate) fn base64(text: &str) -> Option<String> {
     let mut bytes = Vec::new();

@@ -9,6 +9,7 @@ use crate::waiver;
 use gauntlet_fixtures::manifest::Object;
 use gauntlet_fixtures::platform::Waiver;
 use gauntlet_reports::finding::{Finding, Severity};
+use std::cell::OnceCell;
 
 /// Judges objects that are deployed together. Findings come in the order of files, lines and columns.
 ///
@@ -37,10 +38,11 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
 
 /// Every breach of a set's rules, by rule.
 pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule, Severity, Vec<Hit<'a>>)> {
-    let mut hits = Vec::new();
+    let (mut hits, schema) = (Vec::new(), OnceCell::new());
     for rule in registry::RULES {
         let Some(setting) = set.setting(rule) else { continue };
-        let mut context = Context { index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
+        let (kubernetes, definitions, parameters) = (set.kubernetes, set.definitions.as_slice(), &setting.parameters);
+        let mut context = Context { index, kubernetes, definitions, schema: &schema, rule, parameters, hits: Vec::new() };
         (rule.check)(&mut context);
         if !context.hits.is_empty() {
             hits.push((*rule, setting.severity, context.hits));

@@ -22,6 +22,11 @@ impl Kubernetes {
     /// The newest version that the rules know, and the default.
     pub const NEWEST: Self = Self { minor: 36 };
 
+    /// `N` of 1.N.
+    pub fn minor(self) -> u32 {
+        self.minor
+    }
+
     /// True: 1.`minor` or newer.
     pub fn is_at_least(self, minor: u32) -> bool {
         self.minor >= minor

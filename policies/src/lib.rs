@@ -19,6 +19,7 @@ pub mod reach;
 pub mod registry;
 pub mod rule;
 mod rules;
+mod schema;
 pub mod schemas;
 mod seccomp;
 pub mod selector;

@@ -2,8 +2,10 @@
 
 use crate::index::Index;
 use crate::kubernetes::Kubernetes;
+use crate::schema::{self, Flaw, Problem};
 use gauntlet_fixtures::manifest::{Field, Object, Source};
 use serde_json::{Map, Value};
+use std::cell::OnceCell;
 
 /// One rule. Its manual page is the doc comment of its file.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub struct Context<'i, 'a> {
     pub index: &'i Index<'a>,
     /// The Kubernetes that they are for.
     pub kubernetes: Kubernetes,
+    /// Objects that describe others, but stand elsewhere.
+    pub(crate) definitions: &'i [Object],
+    /// What the schemas find, once for all rules that ask.
+    pub(crate) schema: &'i OnceCell<Vec<Problem<'a>>>,
     pub(crate) rule: &'static Rule,
     pub(crate) parameters: &'i Map<String, Value>,
     pub(crate) hits: Vec<Hit<'a>>,
@@ -89,6 +95,24 @@ impl<'i, 'a> Context<'i, 'a> {
         let root = Field::root(&object.root);
         let name = root.at("metadata.name").unwrap_or(root);
         self.wrong(object, &name, message);
+    }
+
+    /// What the schemas of the objects' kinds find wrong in one way.
+    pub(crate) fn flaws(&self, flaw: Flaw) -> impl Iterator<Item = &'i Problem<'a>> + use<'i, 'a> {
+        let problems = self.schema.get_or_init(|| schema::problems(self.index, self.kubernetes, self.definitions));
+        problems.iter().filter(move |problem| problem.flaw == flaw)
+    }
+
+    /// Reports what the schemas find wrong in one way.
+    pub(crate) fn report(&mut self, flaw: Flaw) {
+        for problem in self.flaws(flaw) {
+            self.at(problem, problem.message.clone());
+        }
+    }
+
+    /// Reports what the schemas found, in these words.
+    pub(crate) fn at(&mut self, problem: &Problem<'a>, message: String) {
+        self.hits.push(Hit { object: problem.object, field: problem.field.clone(), source: problem.source.clone(), message });
     }
 
     /// A parameter of the rule: from the policy set, else its default.

@@ -7,7 +7,7 @@ use crate::kubernetes::Kubernetes;
 use crate::registry;
 use crate::rule::Rule;
 use file::{File, FileSetting};
-use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, from_node, parse};
+use gauntlet_fixtures::manifest::{Dialect, ManifestError, Node, Object, from_node, parse};
 use gauntlet_reports::finding::Severity;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,8 @@ pub struct PolicySet {
     pub name: String,
     /// The Kubernetes that the manifests are for.
     pub kubernetes: Kubernetes,
+    /// CustomResourceDefinitions that stand elsewhere than the manifests.
+    pub(crate) definitions: Vec<Object>,
     rules: BTreeMap<&'static str, Setting>,
     custom: Vec<Custom>,
 }
@@ -97,6 +99,12 @@ impl PolicySet {
         }
     }
 
+    /// The same set for manifests whose custom resources are described by objects that stand elsewhere.
+    #[must_use]
+    pub fn with_definitions(self, definitions: Vec<Object>) -> Self {
+        Self { definitions, ..self }
+    }
+
     /// Reads a set from a file.
     ///
     /// # Errors
@@ -129,7 +137,7 @@ impl PolicySet {
         let read: File = from_node(root)?;
         let mut set = match &read.extends {
             Some(base) => Self::base(base, root, above)?,
-            None => Self { name: String::new(), kubernetes: Kubernetes::default(), rules: BTreeMap::new(), custom: Vec::new() },
+            None => Self { name: String::new(), kubernetes: Kubernetes::default(), definitions: Vec::new(), rules: BTreeMap::new(), custom: Vec::new() },
         };
         set.name = read.name;
         let mut own = BTreeSet::new();
@@ -188,7 +196,7 @@ impl PolicySet {
     pub fn only(rule: &'static Rule) -> Self {
         let setting = Setting { severity: Severity::Error, parameters: Map::new(), since: None, until: None };
         let rules = BTreeMap::from([(rule.id, setting)]);
-        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules, custom: Vec::new() }
+        Self { name: rule.name.to_owned(), kubernetes: Kubernetes::default(), rules, definitions: Vec::new(), custom: Vec::new() }
     }
 
     /// How much a rule weighs; none: it is not asked.

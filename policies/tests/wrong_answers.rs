@@ -204,3 +204,42 @@ fn a_topology_spread_keeps_pods_apart_as_an_anti_affinity_does() {
     is_kept("anti-affinity-or-spread", &web("").replace("containers", spread));
     assert_eq!(lines("anti-affinity-or-spread", &web("")).len(), 1);
 }
+
+// What follows, kubeconform says otherwise: it names no line, takes unknown fields unless it is told to be strict, knows no
+// definition that stands among the manifests, and takes its schemas' word for what is required and for null.
+
+#[test]
+fn an_unknown_field_is_found_without_being_asked_for_and_has_its_line() {
+    let text = web("").replace("replicas: 3", "replica: 3");
+    assert_eq!(lines("unknown-field", &text), [5]);
+}
+
+#[test]
+fn a_definition_among_the_manifests_judges_the_resources_beside_it() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: caches.example.org}\nspec: {group: \
+                      example.org, scope: Namespaced, names: {kind: Cache, plural: caches}, versions: [{name: v1, served: true, storage: true, schema: \
+                      {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]}\n---\n";
+    let cache = "apiVersion: example.org/v1\nkind: Cache\nmetadata: {name: a}\nspec: {size: 1}\n";
+    for rule in ["unknown-kind", "unknown-field", "wrong-type", "undescribed-kind"] {
+        is_kept(rule, &format!("{definition}{cache}"));
+        // The order of the documents has no meaning.
+        is_kept(rule, &format!("{cache}---\n{}", definition.trim_end_matches("---\n")));
+    }
+    assert_eq!(lines("wrong-type", &format!("{definition}{}", cache.replace("size: 1", "size: big"))), [9]);
+}
+
+#[test]
+fn null_is_as_good_as_nothing_and_not_of_a_wrong_type() {
+    let text = web(", resources: null, env: null").replace("name: web, namespace: shop", "name: web, creationTimestamp: null, labels: null");
+    for rule in ["wrong-type", "unknown-field", "missing-field", "invalid-value"] {
+        is_kept(rule, &text);
+    }
+    assert_eq!(lines("missing-field", &web("").replace("name: web, image", "name: null, image")).len(), 1);
+}
+
+#[test]
+fn what_the_api_server_fills_in_is_not_missing() {
+    is_kept("missing-field", &policy("shop", "ingress: []"));
+    is_kept("missing-field", "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\nroleRef: {kind: Role, name: a}\n");
+    is_kept("missing-field", &web("").replace("kind: Deployment", "kind: StatefulSet"));
+}

@@ -7,7 +7,7 @@ mod live;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use baseline::Baseline;
-use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, load, load_text};
+use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, Object, load, load_text};
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_fixtures::platform::load::find_above;
 use gauntlet_fixtures::platform::load_with_folder;
@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
     cargo xtask policies my-manifests/ --format json\n  \
     cargo xtask policies chart.yaml --set my-set.yaml\n  \
     cargo xtask policies chart.yaml --set pss-restricted --kubernetes 1.30\n  \
+    cargo xtask policies my-manifests/ --crds my-operator/crds\n  \
     cargo xtask policies my-manifests/ --format sarif > findings.sarif\n  \
     helm template my-chart | cargo xtask policies - --fail-on warning\n  \
     cargo xtask policies --live --context staging --namespace shop\n  \
@@ -58,6 +59,9 @@ pub struct PoliciesArgs {
     /// The Kubernetes version that the manifests are for, such as 1.30: what the rules allow depends on it.
     #[arg(long, value_name = "1.N")]
     pub kubernetes: Option<Kubernetes>,
+    /// CustomResourceDefinitions that stand elsewhere than the manifests: a file or a folder. Custom resources are judged by them.
+    #[arg(long, value_name = "PATH")]
+    pub crds: Vec<PathBuf>,
     /// The platform whose waivers hold. Default: the nearest platform.yaml above each PATH.
     #[arg(long, value_name = "FOLDER")]
     pub platform: Option<PathBuf>,
@@ -123,7 +127,7 @@ struct Outcome {
 /// # Errors
 /// When the policy set cannot be read, or the output cannot be written.
 pub async fn run(args: PoliciesArgs) -> Result<u8> {
-    let set = set(&args.set)?.for_kubernetes(args.kubernetes.unwrap_or_default());
+    let set = set(&args.set)?.for_kubernetes(args.kubernetes.unwrap_or_default()).with_definitions(definitions(&args.crds)?);
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let live = if args.live { Some(live::read(args.context.as_deref(), args.namespace.as_deref()).await?) } else { None };
     let mut outcome = judge(&args, live, &set, &today());
@@ -155,6 +159,19 @@ pub async fn run(args: PoliciesArgs) -> Result<u8> {
 pub fn set(name_or_path: &Path) -> Result<PolicySet> {
     let names = || PolicySet::names().collect::<Vec<_>>().join(", ");
     PolicySet::open(name_or_path).with_context(|| format!("failed to use {}; the sets that ship are {}", name_or_path.display(), names()))
+}
+
+/// The objects below paths that hold CustomResourceDefinitions.
+fn definitions(paths: &[PathBuf]) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for path in paths {
+        let loaded = load(path);
+        if let Some(error) = loaded.errors.into_iter().next() {
+            return Err(error).with_context(|| format!("failed to read the definitions of --crds {}", path.display()));
+        }
+        objects.extend(loaded.sets.into_iter().flat_map(|set| set.objects));
+    }
+    Ok(objects)
 }
 
 /// Today in UTC, `YYYY-MM-DD`.

@@ -37,7 +37,7 @@ pub static RETIRED: &[Retired] = &[
     gone("coordination.k8s.io/v1beta1", &["Lease"], 19, 22, "coordination.k8s.io/v1"),
     gone("networking.k8s.io/v1beta1", &["Ingress", "IngressClass"], 19, 22, "networking.k8s.io/v1"),
     gone("rbac.authorization.k8s.io/v1beta1", &[], 17, 22, "rbac.authorization.k8s.io/v1"),
-    gone("rbac.authorization.k8s.io/v1alpha1", &[], 17, 22, "rbac.authorization.k8s.io/v1"),
+    gone("rbac.authorization.k8s.io/v1alpha1", &[], 17, 23, "rbac.authorization.k8s.io/v1"),
     gone("scheduling.k8s.io/v1beta1", &[], 14, 22, "scheduling.k8s.io/v1"),
     gone("storage.k8s.io/v1beta1", &["CSINode"], 17, 22, "storage.k8s.io/v1"),
     gone("storage.k8s.io/v1beta1", &["CSIDriver", "StorageClass", "VolumeAttachment"], 19, 22, "storage.k8s.io/v1"),

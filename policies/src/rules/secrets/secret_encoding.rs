@@ -17,7 +17,7 @@
 //! data: {password: czNjcjN0Cg==} # reported: the last letter is a line break
 //! ```
 
-use crate::credentials::{base64, is_reference};
+use crate::credentials::{base64, is_base64, is_reference};
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -50,12 +50,4 @@ fn check(context: &mut Context<'_, '_>) {
 /// One line, and a break behind it.
 fn has_stray_break(value: &str) -> bool {
     value.trim_end_matches(['\r', '\n']).lines().count() == 1 && value.ends_with('\n')
-}
-
-/// The standard alphabet with padding; line breaks are skipped, as the API server does.
-fn is_base64(text: &str) -> bool {
-    let bytes: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    bytes.len().is_multiple_of(4) && padding <= 2 && bytes[..bytes.len() - padding].iter().all(is_letter)
 }

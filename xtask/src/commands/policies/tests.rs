@@ -150,3 +150,20 @@ fn a_set_with_a_rule_of_its_own_judges_and_a_bad_one_is_refused_at_its_place() {
     let error = format!("{:#}", set(&folder.path().join("bad.set")).expect_err("refused"));
     assert!(error.contains("bad.set:8:25: expression of X1: there is no `selv`"), "{error}");
 }
+
+#[test]
+fn definitions_of_a_folder_judge_custom_resources() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: caches.example.org}\nspec: {group: example.org, \
+        scope: Namespaced, names: {kind: Cache, plural: caches}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, \
+        properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]}\n";
+    let cache = "apiVersion: example.org/v1\nkind: Cache\nmetadata: {name: a}\nspec: {sise: 1}\n";
+    let folder = folder(&[("crds/cache.yaml", definition), ("m/cache.yaml", cache)]);
+    let named: Vec<String> = outcome(&folder, "m").findings.into_iter().map(|finding| finding.name).collect();
+    assert_eq!(named, ["undescribed-kind"]);
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let args = Cli::parse_from(["policies", &path("m"), "--crds", &path("crds")]).args;
+    let set = PolicySet::production().with_definitions(definitions(&args.crds).expect("reads"));
+    let found = judge(&args, None, &set, "2026-06-15").findings;
+    assert_eq!(found.iter().map(|finding| finding.name.as_str()).collect::<Vec<_>>(), ["unknown-field"]);
+    assert!(definitions(&[folder.path().join("none")]).is_err());
+}
