@@ -3,12 +3,13 @@
 use gauntlet_fixtures::manifest::Object;
 
 /// Fields that the OpenAPI calls required, but the API server fills in or takes as empty.
-const FILLED_IN: [(&str, &str); 5] = [
+const FILLED_IN: [(&str, &str); 6] = [
     (".RoleRef", "apiGroup"),
     (".HTTPHeader", "value"),
     (".ISCSIVolumeSource", "lun"),
     (".ISCSIPersistentVolumeSource", "lun"),
     (".ControllerRevision", "revision"),
+    (".CSIDriver", "spec"),
 ];
 
 /// True: an object without the field is taken.
