@@ -52,5 +52,6 @@ fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) 
         why: why.to_owned(),
         fix: fix.to_owned(),
         waived: None,
+        automatic: hit.automatic,
     }
 }

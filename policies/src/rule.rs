@@ -3,6 +3,7 @@
 use crate::index::Index;
 use crate::kubernetes::Kubernetes;
 use gauntlet_fixtures::manifest::{Field, Object, Source};
+use gauntlet_reports::finding::{Edit, Fix};
 use serde_json::{Map, Value};
 
 /// One rule. Its manual page is the doc comment of its file.
@@ -62,13 +63,23 @@ pub(crate) struct Hit<'a> {
     pub field: String,
     pub source: Source,
     pub message: String,
+    pub automatic: Option<Fix>,
 }
 
 impl<'i, 'a> Context<'i, 'a> {
     /// Reports a value that is wrong.
     pub fn wrong(&mut self, object: &'a Object, field: &Field<'a>, message: impl Into<String>) {
         let (path, source) = (field.path.clone(), field.source().clone());
-        self.hits.push(Hit { object, field: path, source, message: message.into() });
+        self.hits.push(Hit { object, field: path, source, message: message.into(), automatic: None });
+    }
+
+    /// Says what a program can write to mend the breach that was reported last, and why that is safe. A change that cannot
+    /// be stated takes the others with it.
+    pub(crate) fn fix<const N: usize>(&mut self, why_safe: &str, edits: [Option<Edit>; N]) {
+        let edits: Option<Vec<Edit>> = edits.into_iter().collect();
+        if let (Some(hit), Some(edits)) = (self.hits.last_mut(), edits) {
+            hit.automatic = Some(Fix { why_safe: why_safe.to_owned(), edits });
+        }
     }
 
     /// Reports what another rule found, as this one's.
@@ -81,7 +92,7 @@ impl<'i, 'a> Context<'i, 'a> {
         let field = key.split('.').fold(parent.path.clone(), |path, key| {
             if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
         });
-        self.hits.push(Hit { object, field, source: parent.source().clone(), message: message.into() });
+        self.hits.push(Hit { object, field, source: parent.source().clone(), message: message.into(), automatic: None });
     }
 
     /// Reports an object as a whole: shown at its name.

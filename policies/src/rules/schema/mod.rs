@@ -11,4 +11,5 @@ pub mod label_values;
 pub mod mismatching_selector;
 pub mod removed_api;
 pub mod restart_policy;
+mod same_fields;
 pub mod use_namespace;
