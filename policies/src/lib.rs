@@ -6,6 +6,7 @@
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
 mod amount;
+pub mod corpus;
 mod credentials;
 mod demand;
 mod engine;
