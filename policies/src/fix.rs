@@ -38,7 +38,7 @@ pub(crate) fn remove(parent: &Field<'_>, key: &str) -> Option<Edit> {
 
 fn replace_node(node: &Node, value: Json) -> Option<Edit> {
     let is_scalar = matches!(node.value, Value::Bool(_) | Value::Number(_) | Value::String(_));
-    is_scalar.then(|| edit(node, Change::Replace { value }))
+    is_scalar.then(|| edit(node, Change::Replace { from: node.to_json(), to: value }))
 }
 
 fn edit(node: &Node, change: Change) -> Edit {

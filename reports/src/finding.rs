@@ -98,8 +98,10 @@ pub enum Change {
     },
     /// A scalar gets another value.
     Replace {
+        /// The value that must stand there, as JSON: a rendered one may have been put together from several.
+        from: serde_json::Value,
         /// The new value, as JSON.
-        value: serde_json::Value,
+        to: serde_json::Value,
     },
     /// A number or a truth value becomes the text that stands there.
     Quote,
