@@ -1,6 +1,7 @@
 //! Asks the rules of a set and puts their answers into the words of the report.
 
 use crate::index::Index;
+use crate::parallel;
 use crate::registry;
 use crate::rule::{Context, Hit, Rule};
 use crate::set::PolicySet;
@@ -8,6 +9,9 @@ use crate::waiver;
 use gauntlet_fixtures::manifest::Object;
 use gauntlet_fixtures::platform::Waiver;
 use gauntlet_reports::finding::{Finding, Severity};
+
+/// More objects than these are worth a thread: below, all rules take a few milliseconds.
+const MANY: usize = 300;
 
 /// Judges objects that are deployed together. Findings come in the order of files, lines and columns.
 ///
@@ -28,16 +32,13 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
 
 /// Every breach of a set's rules, by rule.
 pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule, Severity, Vec<Hit<'a>>)> {
-    let mut hits = Vec::new();
-    for rule in registry::RULES {
-        let Some(setting) = set.setting(rule) else { continue };
+    let asked: Vec<_> = registry::RULES.iter().filter_map(|rule| Some((*rule, set.setting(rule)?))).collect();
+    let answers = parallel::map(&asked, index.objects().len() > MANY, |(rule, setting)| {
         let mut context = Context { index, kubernetes: set.kubernetes, rule, parameters: &setting.parameters, hits: Vec::new() };
         (rule.check)(&mut context);
-        if !context.hits.is_empty() {
-            hits.push((*rule, setting.severity, context.hits));
-        }
-    }
-    hits
+        (*rule, setting.severity, context.hits)
+    });
+    answers.into_iter().filter(|(_, _, hits)| !hits.is_empty()).collect()
 }
 
 fn finding(rule: &Rule, severity: Severity, hit: Hit<'_>, why: &str, fix: &str) -> Finding {

@@ -16,6 +16,7 @@ mod image;
 pub mod index;
 pub mod kubernetes;
 pub mod mend;
+mod parallel;
 mod privilege;
 pub mod reach;
 pub mod registry;

@@ -69,7 +69,7 @@ pub(crate) struct Hit<'a> {
 impl<'i, 'a> Context<'i, 'a> {
     /// Reports a value that is wrong.
     pub fn wrong(&mut self, object: &'a Object, field: &Field<'a>, message: impl Into<String>) {
-        let (path, source) = (field.path.clone(), field.source().clone());
+        let (path, source) = (field.path(), field.source().clone());
         self.hits.push(Hit { object, field: path, source, message: message.into(), automatic: None });
     }
 
@@ -89,7 +89,7 @@ impl<'i, 'a> Context<'i, 'a> {
 
     /// Reports a key that is missing: shown at its parent.
     pub fn missing(&mut self, object: &'a Object, parent: &Field<'a>, key: &str, message: impl Into<String>) {
-        let field = key.split('.').fold(parent.path.clone(), |path, key| {
+        let field = key.split('.').fold(parent.path(), |path, key| {
             if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
         });
         self.hits.push(Hit { object, field, source: parent.source().clone(), message: message.into(), automatic: None });
