@@ -49,6 +49,7 @@ fn one(finding: &Finding, renderer: &Renderer, files: &mut Files) -> String {
     let title = level.primary_title(format!("{}: {}", finding.resource, finding.message)).id(id);
     let group = excerpt(Group::with_title(title), &finding.location, &finding.field, files);
     let group = group.element(Level::NOTE.message(&finding.why)).element(Level::HELP.message(&finding.fix));
+    let group = if finding.automatic.is_some() { group.element(Level::HELP.message("--fix does it, --diff shows it")) } else { group };
     renderer.render(&[group])
 }
 
