@@ -2,6 +2,7 @@
 
 use crate::custom::Judge;
 use crate::index::Index;
+use crate::parallel;
 use crate::registry;
 use crate::rule::{Context, Hit, Rule};
 use crate::set::PolicySet;
@@ -9,7 +10,10 @@ use crate::waiver;
 use gauntlet_fixtures::manifest::Object;
 use gauntlet_fixtures::platform::Waiver;
 use gauntlet_reports::finding::{Finding, Severity};
-use std::cell::OnceCell;
+use std::sync::OnceLock;
+
+/// More objects than these are worth a thread: below, all rules take a few milliseconds.
+const MANY: usize = 300;
 
 /// Judges objects that are deployed together. Findings come in the order of files, lines and columns.
 ///
@@ -38,17 +42,15 @@ pub fn check(objects: &[Object], set: &PolicySet, waivers: &[Waiver], today: &st
 
 /// Every breach of a set's rules, by rule.
 pub(crate) fn hits<'a>(index: &Index<'a>, set: &PolicySet) -> Vec<(&'static Rule, Severity, Vec<Hit<'a>>)> {
-    let (mut hits, schema) = (Vec::new(), OnceCell::new());
-    for rule in registry::RULES {
-        let Some(setting) = set.setting(rule) else { continue };
+    let schema = OnceLock::new();
+    let asked: Vec<_> = registry::RULES.iter().filter_map(|rule| Some((*rule, set.setting(rule)?))).collect();
+    let answers = parallel::map(&asked, index.objects().len() > MANY, |(rule, setting)| {
         let (kubernetes, definitions, parameters) = (set.kubernetes, set.definitions.as_slice(), &setting.parameters);
         let mut context = Context { index, kubernetes, definitions, schema: &schema, rule, parameters, hits: Vec::new() };
         (rule.check)(&mut context);
-        if !context.hits.is_empty() {
-            hits.push((*rule, setting.severity, context.hits));
-        }
-    }
-    hits
+        (*rule, setting.severity, context.hits)
+    });
+    answers.into_iter().filter(|(_, _, hits)| !hits.is_empty()).collect()
 }
 
 /// What all findings of a rule tell.
@@ -73,6 +75,7 @@ impl Told<'_> {
             why: self.why.to_owned(),
             fix: self.fix.to_owned(),
             waived: None,
+            automatic: hit.automatic,
         }
     }
 }

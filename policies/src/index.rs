@@ -15,7 +15,7 @@ pub struct Index<'a> {
     pod_templates: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Position of a workload by its object's address, which is stable while the index lives.
-    by_object: HashMap<*const Object, usize>,
+    by_object: HashMap<usize, usize>,
     by_label: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
     scalers: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object>>,
     budgets: HashMap<usize, Vec<&'a Object>>,
@@ -46,7 +46,7 @@ impl<'a> Index<'a> {
             index.by_name.entry((&object.kind, namespace, &object.name)).or_insert(object);
         }
         for (position, workload) in index.workloads.iter().enumerate() {
-            index.by_object.insert(std::ptr::from_ref(workload.object), position);
+            index.by_object.insert(address(workload.object), position);
             index.by_namespace.entry(workload.namespace).or_default().push(position);
             for (key, value) in &workload.labels {
                 index.by_label.entry((workload.namespace, key, value)).or_default().push(position);
@@ -95,7 +95,7 @@ impl<'a> Index<'a> {
 
     /// The workload that an object is.
     pub fn workload(&self, object: &Object) -> Option<&Workload<'a>> {
-        self.by_object.get(&std::ptr::from_ref(object)).map(|at| &self.workloads[*at])
+        self.by_object.get(&address(object)).map(|at| &self.workloads[*at])
     }
 
     /// The workloads of a namespace whose pods a selector selects.
@@ -156,7 +156,7 @@ impl<'a> Index<'a> {
     }
 
     fn by_position<'m>(&self, map: &'m HashMap<usize, Vec<&'a Object>>, workload: &Workload<'a>) -> &'m [&'a Object] {
-        let position = self.by_object.get(&std::ptr::from_ref(workload.object));
+        let position = self.by_object.get(&address(workload.object));
         position.and_then(|at| map.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -185,6 +185,11 @@ impl<'a> Index<'a> {
         let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
         candidates.iter().copied().filter(|at| selector.matches(&self.workloads[*at].labels)).collect()
     }
+}
+
+/// A number and no pointer, so that threads may share it.
+fn address(object: &Object) -> usize {
+    std::ptr::from_ref(object).addr()
 }
 
 /// The namespace that an object lives in; `default` when none is stated.

@@ -6,14 +6,18 @@
 //! Rules that look at several objects go through an [`index::Index`] that is built once per set of manifests.
 
 mod amount;
+pub mod corpus;
 mod credentials;
 pub mod custom;
 mod demand;
 mod engine;
+mod fix;
 mod flows;
 mod image;
 pub mod index;
 pub mod kubernetes;
+pub mod mend;
+mod parallel;
 mod privilege;
 pub mod reach;
 pub mod registry;

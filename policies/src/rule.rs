@@ -4,8 +4,9 @@ use crate::index::Index;
 use crate::kubernetes::Kubernetes;
 use crate::schema::{self, Flaw, Problem};
 use gauntlet_fixtures::manifest::{Field, Object, Source};
+use gauntlet_reports::finding::{Edit, Fix};
 use serde_json::{Map, Value};
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// One rule. Its manual page is the doc comment of its file.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub struct Context<'i, 'a> {
     /// Objects that describe others, but stand elsewhere.
     pub(crate) definitions: &'i [Object],
     /// What the schemas find, once for all rules that ask.
-    pub(crate) schema: &'i OnceCell<Vec<Problem<'a>>>,
+    pub(crate) schema: &'i OnceLock<Vec<Problem<'a>>>,
     pub(crate) rule: &'static Rule,
     pub(crate) parameters: &'i Map<String, Value>,
     pub(crate) hits: Vec<Hit<'a>>,
@@ -68,13 +69,23 @@ pub(crate) struct Hit<'a> {
     pub field: String,
     pub source: Source,
     pub message: String,
+    pub automatic: Option<Fix>,
 }
 
 impl<'i, 'a> Context<'i, 'a> {
     /// Reports a value that is wrong.
     pub fn wrong(&mut self, object: &'a Object, field: &Field<'a>, message: impl Into<String>) {
-        let (path, source) = (field.path.clone(), field.source().clone());
-        self.hits.push(Hit { object, field: path, source, message: message.into() });
+        let (path, source) = (field.path(), field.source().clone());
+        self.hits.push(Hit { object, field: path, source, message: message.into(), automatic: None });
+    }
+
+    /// Says what a program can write to mend the breach that was reported last, and why that is safe. A change that cannot
+    /// be stated takes the others with it.
+    pub(crate) fn fix<const N: usize>(&mut self, why_safe: &str, edits: [Option<Edit>; N]) {
+        let edits: Option<Vec<Edit>> = edits.into_iter().collect();
+        if let (Some(hit), Some(edits)) = (self.hits.last_mut(), edits) {
+            hit.automatic = Some(Fix { why_safe: why_safe.to_owned(), edits });
+        }
     }
 
     /// Reports what another rule found, as this one's.
@@ -84,10 +95,10 @@ impl<'i, 'a> Context<'i, 'a> {
 
     /// Reports a key that is missing: shown at its parent.
     pub fn missing(&mut self, object: &'a Object, parent: &Field<'a>, key: &str, message: impl Into<String>) {
-        let field = key.split('.').fold(parent.path.clone(), |path, key| {
+        let field = key.split('.').fold(parent.path(), |path, key| {
             if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
         });
-        self.hits.push(Hit { object, field, source: parent.source().clone(), message: message.into() });
+        self.hits.push(Hit { object, field, source: parent.source().clone(), message: message.into(), automatic: None });
     }
 
     /// Reports an object as a whole: shown at its name.
@@ -112,7 +123,7 @@ impl<'i, 'a> Context<'i, 'a> {
 
     /// Reports what the schemas found, in these words.
     pub(crate) fn at(&mut self, problem: &Problem<'a>, message: String) {
-        self.hits.push(Hit { object: problem.object, field: problem.field.clone(), source: problem.source.clone(), message });
+        self.hits.push(Hit { object: problem.object, field: problem.field.clone(), source: problem.source.clone(), message, automatic: None });
     }
 
     /// A parameter of the rule: from the policy set, else its default.

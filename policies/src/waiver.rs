@@ -71,5 +71,6 @@ fn complaint(at: usize, waiver: &Waiver, severity: Severity, message: String) ->
         why: "A waiver that nobody needs or renews hides the next finding.".to_owned(),
         fix: "Mend what it covered, renew it with a reason, or remove it.".to_owned(),
         waived: None,
+        automatic: None,
     }
 }

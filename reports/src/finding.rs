@@ -56,6 +56,55 @@ pub struct Finding {
     /// The waiver's reason, when a valid waiver covers it. A waived finding does not fail a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
+    /// What a program can write, where the right value is certain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Fix>,
+}
+
+/// Changes of files that mend one finding: all of them, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fix {
+    /// Why they are safe, in one sentence.
+    pub why_safe: String,
+    /// The changes.
+    pub edits: Vec<Edit>,
+}
+
+/// One change at a known place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Edit {
+    /// Where the value starts that is changed.
+    pub location: Location,
+    /// How.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// How a value is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// A mapping gets a key that it has not.
+    Insert {
+        /// The key.
+        key: String,
+        /// Its value, as JSON.
+        value: serde_json::Value,
+    },
+    /// A mapping loses a key.
+    Remove {
+        /// The key.
+        key: String,
+    },
+    /// A scalar gets another value.
+    Replace {
+        /// The value that must stand there, as JSON: a rendered one may have been put together from several.
+        from: serde_json::Value,
+        /// The new value, as JSON.
+        to: serde_json::Value,
+    },
+    /// A number or a truth value becomes the text that stands there.
+    Quote,
 }
 
 impl Finding {
@@ -84,5 +133,6 @@ pub(crate) fn sample(severity: Severity, waived: Option<&str>) -> Finding {
         why: "two pods may differ".into(),
         fix: "name a version".into(),
         waived: waived.map(str::to_owned),
+        automatic: None,
     }
 }

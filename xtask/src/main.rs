@@ -1,5 +1,6 @@
 //! `cargo xtask`: puts a Kubernetes platform through what production will do to it, and gives one verdict.
 
+mod bench;
 mod cluster;
 mod commands;
 mod deploy;
@@ -50,9 +51,13 @@ enum Verb {
     Up(commands::up::UpArgs),
     Recover(commands::recover::RecoverArgs),
     Down(commands::down::DownArgs),
+    Bench(commands::bench::BenchArgs),
     /// The load generator's own process.
     #[command(hide = true)]
     InternalGoose,
+    /// The bare parse of a measurement.
+    #[command(hide = true)]
+    InternalParse(commands::bench::ParseArgs),
 }
 
 /// The context of a verb that is no run: its progress goes to the terminal, its events nowhere.
@@ -83,6 +88,8 @@ async fn run(verb: Verb) -> Result<u8> {
         Verb::Up(args) => commands::up::run(&args, &context()?).await,
         Verb::Recover(args) => commands::recover::run(&args, &context()?).await,
         Verb::Down(args) => commands::down::run(&args, &context()?).await,
+        Verb::Bench(args) => commands::bench::run(&args, &context()?).await,
+        Verb::InternalParse(args) => Ok(commands::bench::parse_only(&args)),
         Verb::InternalGoose => commands::internal_goose::run().await,
     }
 }

@@ -100,9 +100,9 @@ fn hit<'a>(object: &'a Object, place: Place<'a>, message: String) -> Hit<'a> {
     let Place { nearest, path, .. } = place;
     if path.is_empty() {
         let name = nearest.at("metadata.name").unwrap_or(nearest);
-        return Hit { object, field: name.path.clone(), source: name.source().clone(), message };
+        return Hit { object, field: name.path(), source: name.source().clone(), message, automatic: None };
     }
-    Hit { object, field: path, source: nearest.source().clone(), message }
+    Hit { object, field: path, source: nearest.source().clone(), message, automatic: None }
 }
 
 /// The answer of an expression that must be true or false.

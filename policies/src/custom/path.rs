@@ -1,6 +1,6 @@
 //! The field that a custom rule speaks of: `spec.template.spec.containers[*].image`. `[*]` is every item.
 
-use gauntlet_fixtures::manifest::Field;
+use gauntlet_fixtures::manifest::{Field, below};
 
 /// A path; empty: the object itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,12 +77,7 @@ impl<'a> Place<'a> {
             Step::Every => Vec::new(),
             Step::Key(key) => match here.get(key).filter(|_| self.there) {
                 Some(field) => vec![Place::of(field)],
-                None => {
-                    // Field knows how a key is written behind a path.
-                    let mut parent = here.clone();
-                    parent.path = self.path;
-                    vec![Place { path: parent.child(key), nearest: here, there: false }]
-                }
+                None => vec![Place { path: below(self.path, key), nearest: here, there: false }],
             },
             Step::Index(index) => match here.items().into_iter().nth(*index).filter(|_| self.there) {
                 Some(field) => vec![Place::of(field)],
@@ -92,7 +87,7 @@ impl<'a> Place<'a> {
     }
 
     fn of(field: Field<'a>) -> Self {
-        Place { path: field.path.clone(), nearest: field, there: true }
+        Place { path: field.path(), nearest: field, there: true }
     }
 }
 
@@ -105,7 +100,7 @@ mod tests {
         let text = "metadata: {annotations: {a.b/c: x}}\nspec: {containers: [{name: a, image: i}, {name: b}], none: []}\n";
         let root = parse(text.as_bytes(), "x", Dialect::Kustomize).expect("parses").remove(0);
         let places = Path::parse(path).expect("a path").places(&Field::root(&root));
-        places.iter().map(|place| format!("{} {} {}", place.path, place.there, place.nearest.path)).collect()
+        places.iter().map(|place| format!("{} {} {}", place.path, place.there, place.nearest.path())).collect()
     }
 
     #[test]

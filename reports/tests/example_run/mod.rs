@@ -190,6 +190,7 @@ fn findings() -> Vec<Finding> {
         why: "A pod that is scheduled without room is killed first.".into(),
         fix: "State it in patches/production-resources.yaml.".into(),
         waived: waived.map(String::from),
+        automatic: None,
     };
     vec![
         finding("RES004", "limit-far-above-request", Severity::Warning, 41, "spec.template.spec.containers[0].resources", "CPU limit 500m is 5 times the request 100m", None),

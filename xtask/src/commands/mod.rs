@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub mod backup;
+pub mod bench;
 pub mod deploy;
 pub mod doctor;
 pub mod down;

@@ -1,13 +1,14 @@
 //! `cargo xtask policies`: judges manifests in memory. Needs no engine, no cluster and no kubeconfig.
 
 mod baseline;
+mod fix;
 mod human;
 mod live;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use baseline::Baseline;
-use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, Object, load, load_text};
+use gauntlet_fixtures::manifest::{Loaded, ManifestError, ManifestSet, MAX_BYTES, Object, load, load_text};
 use gauntlet_fixtures::platform::LoadedPlatform;
 use gauntlet_fixtures::platform::load::find_above;
 use gauntlet_fixtures::platform::load_with_folder;
@@ -34,7 +35,9 @@ use std::path::{Path, PathBuf};
     helm template my-chart | cargo xtask policies - --fail-on warning\n  \
     cargo xtask policies --live --context staging --namespace shop\n  \
     cargo xtask policies my-manifests/ --write-baseline known.json\n  \
-    cargo xtask policies my-manifests/ --baseline known.json\n\n\
+    cargo xtask policies my-manifests/ --baseline known.json\n  \
+    cargo xtask policies my-manifests/ --diff\n  \
+    cargo xtask policies my-manifests/ --fix\n\n\
     A folder with a kustomization.yaml is built as `kubectl kustomize` does. `cargo xtask explain RULE` prints a rule's manual page.")]
 pub struct PoliciesArgs {
     /// Files or folders of manifests; `-` is standard input.
@@ -74,7 +77,22 @@ pub struct PoliciesArgs {
     /// Writes what is found now as a baseline, and passes.
     #[arg(long, value_name = "FILE")]
     pub write_baseline: Option<PathBuf>,
+    /// Mends what has one right value, in the files under PATH, and reports what is left. Comments and layout stay.
+    #[arg(long, conflicts_with_all = ["live", "write_baseline"])]
+    pub fix: bool,
+    /// Shows what --fix would write, as a unified diff, and writes nothing.
+    #[arg(long, conflicts_with_all = ["live", "write_baseline", "fix"])]
+    pub diff: bool,
+    /// What came over standard input; read once.
+    #[arg(skip)]
+    pub input: Vec<u8>,
 }
+
+/// Texts that stand in no file go by this name.
+const STANDARD_INPUT: &str = "standard input";
+
+/// A fix may make the next one possible; more than these in a row make no sense.
+const ROUNDS: usize = 4;
 
 /// How the outcome is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,29 +144,48 @@ struct Outcome {
 ///
 /// # Errors
 /// When the policy set cannot be read, or the output cannot be written.
-pub async fn run(args: PoliciesArgs) -> Result<u8> {
+pub async fn run(mut args: PoliciesArgs) -> Result<u8> {
     let set = set(&args.set)?.for_kubernetes(args.kubernetes.unwrap_or_default()).with_definitions(definitions(&args.crds)?);
     let known = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let live = if args.live { Some(live::read(args.context.as_deref(), args.namespace.as_deref()).await?) } else { None };
-    let mut outcome = judge(&args, live, &set, &today());
-    if let Some(known) = known {
-        let mended = known.apply(&mut outcome.findings);
-        if mended > 0 {
-            eprintln!("{mended} of the baseline's findings are gone: --write-baseline forgets them");
+    if args.paths.iter().any(|path| path == Path::new("-")) {
+        if args.fix {
+            bail!("--fix writes files, and standard input is none: --diff shows what can be mended");
         }
+        // One byte more than what is read at most: enough to say that it is too much.
+        std::io::stdin().lock().take(MAX_BYTES as u64 + 1).read_to_end(&mut args.input).context("failed to read standard input")?;
+    }
+    let today = today();
+    let mut outcome = judge(&args, live, &set, &today);
+    let gone = known.as_ref().map_or(0, |known| known.apply(&mut outcome.findings));
+    if gone > 0 {
+        eprintln!("{gone} of the baseline's findings are gone: --write-baseline forgets them");
+    }
+    if args.diff {
+        let texts = BTreeMap::from([(STANDARD_INPUT.to_owned(), std::mem::take(&mut args.input))]);
+        let plan = fix::Plan::of(&outcome.findings, &args.paths, &texts);
+        eprint!("{}", fix::report(&[], &plan.refused));
+        eprintln!("{}; --fix would mend {} of them", human::summary(&outcome), plan.fixed.len());
+        print_out(&plan.diff())?;
+        return Ok(outcome.verdict().exit_code());
+    }
+    if args.fix {
+        let judge_again = || {
+            let mut outcome = judge(&args, None, &set, &today);
+            if let Some(known) = &known {
+                known.apply(&mut outcome.findings);
+            }
+            outcome
+        };
+        eprint!("{}", mend(&mut outcome, &args.paths, judge_again)?);
     }
     if let Some(path) = &args.write_baseline {
         let baseline = Baseline::of(&outcome.findings);
         baseline.apply(&mut outcome.findings);
         baseline.write(path)?;
     }
-    let mut stdout = std::io::stdout().lock();
-    let text = outcome.render(args.format, stdout.is_terminal())?;
-    match writeln!(stdout, "{}", text.trim_end()) {
-        // Whoever reads us has seen enough, such as `head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        result => result.context("failed to print the findings")?,
-    }
+    let text = outcome.render(args.format, std::io::stdout().is_terminal())?;
+    print_out(&format!("{}\n", text.trim_end()))?;
     Ok(outcome.verdict().exit_code())
 }
 
@@ -174,6 +211,40 @@ fn definitions(paths: &[PathBuf]) -> Result<Vec<Object>> {
     Ok(objects)
 }
 
+fn print_out(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads us has seen enough, such as `head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("failed to print the findings"),
+    }
+}
+
+/// Mends the files until nothing is left that can be mended, and gives the report; the outcome is what is left.
+/// What makes a set unreadable, such as a patch for the old API version, is taken back.
+fn mend(outcome: &mut Outcome, paths: &[PathBuf], judge_again: impl Fn() -> Outcome) -> Result<String> {
+    let mut fixed = Vec::new();
+    let mut refused = std::collections::BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let plan = fix::Plan::of(&outcome.findings, paths, &BTreeMap::new());
+        refused.clone_from(&plan.refused);
+        if plan.is_empty() {
+            break;
+        }
+        plan.write()?;
+        let after = judge_again();
+        // Known errors may stand at another line by now.
+        let is_new = |error: &&ManifestError| !outcome.errors.iter().any(|known| known.message() == error.message());
+        if let Some(error) = after.errors.iter().find(is_new) {
+            plan.take_back()?;
+            refused.insert(format!("{error}: that is what the fixes would lead to, so they were taken back"));
+            break;
+        }
+        fixed.extend(plan.fixed);
+        *outcome = after;
+    }
+    Ok(fix::report(&fixed, &refused))
+}
+
 /// Today in UTC, `YYYY-MM-DD`.
 fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
@@ -192,7 +263,7 @@ fn judge(args: &PoliciesArgs, live: Option<Loaded>, set: &PolicySet, today: &str
             platforms.insert(folder.clone(), platform);
         }
         let platform = folder.and_then(|folder| platforms.get(&folder)).and_then(Option::as_ref);
-        let loaded = loaded.unwrap_or_else(|| if path == Path::new("-") { load_stdin() } else { load(path) });
+        let loaded = loaded.unwrap_or_else(|| if path == Path::new("-") { load_text(&args.input, STANDARD_INPUT) } else { load(path) });
         outcome.documents += loaded.documents();
         outcome.errors.extend(loaded.errors);
         for manifests in loaded.sets {
@@ -203,14 +274,6 @@ fn judge(args: &PoliciesArgs, live: Option<Loaded>, set: &PolicySet, today: &str
     // A path inside another one is named twice and judged twice, but reported once.
     outcome.findings.dedup();
     outcome
-}
-
-fn load_stdin() -> Loaded {
-    let mut text = Vec::new();
-    match std::io::stdin().lock().read_to_end(&mut text) {
-        Ok(_) => load_text(&text, "standard input"),
-        Err(error) => Loaded { errors: vec![ManifestError::path("standard input", error.to_string())], ..Loaded::default() },
-    }
 }
 
 fn judge_set(manifests: &ManifestSet, platform: Option<&LoadedPlatform>, set: &PolicySet, today: &str) -> Vec<Finding> {

@@ -11,12 +11,16 @@
 //! ## How to mend it
 //! Set `unhealthyPodEvictionPolicy: AlwaysAllow`, as Kubernetes recommends for applications.
 //!
+//! ## Automatic fix
+//! Writes `unhealthyPodEvictionPolicy: AlwaysAllow` where it is unset (from Kubernetes 1.27 on).
+//!
 //! ## Example
 //! ```yaml
 //! kind: PodDisruptionBudget
 //! spec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}} # reported
 //! ```
 
+use crate::fix::set;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::{Field, Object};
 use std::collections::HashSet;
@@ -47,6 +51,11 @@ fn check(context: &mut Context<'_, '_>) {
                 (None, Some(spec)) => {
                     let message = "broken pods hold up a drain: unset is IfHealthyBudget, expected AlwaysAllow";
                     context.missing(budget, &spec, "unhealthyPodEvictionPolicy", message);
+                    // Older clusters drop the field without a word.
+                    if context.kubernetes.is_at_least(27) {
+                        let edit = set(&spec, &["unhealthyPodEvictionPolicy"], "AlwaysAllow");
+                        context.fix("Pods that are ready are protected as before; only broken ones may go.", [edit]);
+                    }
                 }
                 _ => {}
             }

@@ -13,11 +13,15 @@
 //! ## How to mend it
 //! Give liveness at least two failures, and keep `timeoutSeconds` at or below `periodSeconds`.
 //!
+//! ## Automatic fix
+//! Writes `successThreshold: 1` where nothing else is possible, and removes a readiness probe's grace period.
+//!
 //! ## Example
 //! ```yaml
 //! livenessProbe: {httpGet: {path: /live, port: http}, failureThreshold: 1} # reported
 //! ```
 
+use crate::fix::{remove, replace};
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -32,20 +36,21 @@ fn check(context: &mut Context<'_, '_>) {
                 let mut found = Vec::new();
                 let timeout = probe.get("timeoutSeconds").filter(|_| name != "startupProbe");
                 if let Some(field) = timeout.filter(|field| field.node.as_i64().is_some_and(|timeout| timeout > period)) {
-                    found.push((field.clone(), format!("waits {} s for an answer, and asks every {period} s", field.node)));
+                    found.push((field.clone(), None, format!("waits {} s for an answer, and asks every {period} s", field.node)));
                 }
                 if let Some(field) = probe.get("failureThreshold").filter(|field| name == "livenessProbe" && field.node.as_i64() == Some(1)) {
-                    found.push((field, "restarts the container at the first missed answer".to_owned()));
+                    found.push((field, None, "restarts the container at the first missed answer".to_owned()));
                 }
                 let successes = probe.get("successThreshold").filter(|_| name != "readinessProbe");
                 if let Some(field) = successes.filter(|field| field.node.as_i64().is_some_and(|successes| successes != 1)) {
-                    found.push((field.clone(), format!("successThreshold is {}, and must be 1 here", field.node)));
+                    found.push((field.clone(), replace(&field, 1), format!("successThreshold is {}, and must be 1 here", field.node)));
                 }
                 if let Some(field) = probe.get("terminationGracePeriodSeconds").filter(|_| name == "readinessProbe") {
-                    found.push((field, "it ends no container, so it has no grace period".to_owned()));
+                    found.push((field, remove(&probe, "terminationGracePeriodSeconds"), "it ends no container, so it has no grace period".to_owned()));
                 }
-                for (field, message) in found {
+                for (field, edit, message) in found {
                     context.wrong(workload.object, &field, format!("{name} of container {}: {message}", container.name));
+                    context.fix("The API server refuses the probe as it stands: no pod runs with it.", [edit]);
                 }
             }
         }

@@ -9,11 +9,15 @@
 //! ## How to mend it
 //! Take the image from the place that the finding names.
 //!
+//! ## Automatic fix
+//! Writes `registry.k8s.io` for `k8s.gcr.io`.
+//!
 //! ## Example
 //! ```yaml
 //! image: k8s.gcr.io/pause:3.9 # reported
 //! ```
 
+use crate::fix::replace;
 use crate::image::Image;
 use crate::rule::{Context, Rule};
 
@@ -40,6 +44,10 @@ fn check(context: &mut Context<'_, '_>) {
             if let Some((place, advice)) = GIVEN_UP.iter().find(|(place, _)| image.is_from(place)) {
                 let message = format!("image {name} of container {} is from {place}; {advice}", container.name);
                 context.wrong(workload.object, &field, message);
+                if let Some(rest) = name.strip_prefix("k8s.gcr.io/") {
+                    let edit = replace(&field, format!("registry.k8s.io/{rest}"));
+                    context.fix("registry.k8s.io has every image of the old place under the same name and digest.", [edit]);
+                }
             }
         }
     }

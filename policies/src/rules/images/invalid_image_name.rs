@@ -10,11 +10,15 @@
 //! ## How to mend it
 //! Write `registry/repository:tag` with the repository in small letters.
 //!
+//! ## Automatic fix
+//! Removes spaces around the name, and a scheme in front of it.
+//!
 //! ## Example
 //! ```yaml
 //! image: registry.example.org/Shop/Web:1.0 # reported: capital letters
 //! ```
 
+use crate::fix::replace;
 use crate::image::Image;
 use crate::rule::{Context, Rule};
 
@@ -31,7 +35,12 @@ fn check(context: &mut Context<'_, '_>) {
                 continue;
             };
             if let Some(complaint) = complaint(field.str().unwrap_or_default()) {
-                context.wrong(workload.object, &field, format!("the image {} of container {who} {complaint}", field.node));
+                let bare = field.str().unwrap_or_default().trim();
+                let bare = ["https://", "http://", "docker://"].iter().find_map(|scheme| bare.strip_prefix(scheme)).unwrap_or(bare);
+                context.wrong(workload.object, &field, format!("the image {} of container {who} {}", field.node, complaint));
+                if !bare.is_empty() && self::complaint(bare).is_none() {
+                    context.fix("Nothing can be pulled by the name as it stands; the rest of it is one.", [replace(&field, bare)]);
+                }
             }
         }
     }

@@ -11,12 +11,16 @@
 //! ## How to mend it
 //! Label the namespace `pod-security.kubernetes.io/enforce: restricted`, or `baseline` where a pod needs more.
 //!
+//! ## Automatic fix
+//! Writes `v1.30` for the version `1.30`, and a level in small letters. A missing label is for a person.
+//!
 //! ## Example
 //! ```yaml
 //! kind: Namespace
 //! metadata: {name: shop} # reported: no label
 //! ```
 
+use crate::fix::replace;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -28,6 +32,9 @@ pub const RULE: Rule = Rule {
     source: include_str!("psa_namespace_labels.rs"),
     check,
 };
+
+/// Why a label that does not exist may be mended.
+const REFUSED: &str = "The API server refuses the label as it stands: nothing can depend on it.";
 
 const LEVELS: [&str; 3] = ["privileged", "baseline", "restricted"];
 
@@ -45,6 +52,10 @@ fn check(context: &mut Context<'_, '_>) {
         for mode in ["enforce", "audit", "warn"] {
             if let Some(field) = label(format!("pod-security.kubernetes.io/{mode}-version")).filter(|field| !is_version(field.str())) {
                 context.wrong(namespace, &field, format!("{} is no version: latest or v1.N", field.node));
+                let meant = field.str().map(|text| format!("v{text}")).filter(|text| is_version(Some(text)));
+                if let Some(meant) = meant {
+                    context.fix(REFUSED, [replace(&field, meant)]);
+                }
             }
             let Some(field) = label(format!("pod-security.kubernetes.io/{mode}")) else {
                 if mode == "enforce" {
@@ -54,7 +65,13 @@ fn check(context: &mut Context<'_, '_>) {
                 continue;
             };
             match field.str().and_then(rank) {
-                None => context.wrong(namespace, &field, format!("{} is no level: {}", field.node, LEVELS.join(", "))),
+                None => {
+                    context.wrong(namespace, &field, format!("{} is no level: {}", field.node, LEVELS.join(", ")));
+                    let small = field.str().map(|text| text.trim().to_ascii_lowercase());
+                    if let Some(meant) = small.filter(|text| rank(text).is_some()) {
+                        context.fix(REFUSED, [replace(&field, meant)]);
+                    }
+                }
                 Some(found) if mode == "enforce" && found < minimum => {
                     let message = format!("namespace {} enforces only {}, not {}", namespace.name, LEVELS[found], LEVELS[minimum]);
                     context.wrong(namespace, &field, message);

@@ -11,13 +11,18 @@
 //! ## How to mend it
 //! Set `runAsNonRoot: true` in the pod's security context, and a user in the image or in `runAsUser`.
 //!
+//! ## Automatic fix
+//! Writes `runAsNonRoot: true` for a container whose `runAsUser`, its own or the pod's, is not 0.
+//!
 //! ## Example
 //! ```yaml
 //! spec:
 //!   securityContext: {runAsNonRoot: false} # reported
 //! ```
 
+use crate::fix::set;
 use crate::rule::{Context, Rule};
+use crate::workload::{Container, Workload};
 
 /// The rule.
 pub const RULE: Rule =
@@ -34,14 +39,26 @@ fn check(context: &mut Context<'_, '_>) {
             let name = container.name;
             match container.field.at("securityContext.runAsNonRoot") {
                 Some(field) if field.node.as_bool() == Some(true) => {}
-                Some(field) => context.wrong(workload.object, &field, format!("container {name} may run as root")),
+                Some(field) => {
+                    context.wrong(workload.object, &field, format!("container {name} may run as root"));
+                    fix(context, workload, container);
+                }
                 // What the pod says is inherited; `false` is reported where it stands.
                 None if of_pod.is_some() => {}
                 None => {
                     let message = format!("container {name} may run as root: runAsNonRoot is set neither here nor for the pod");
                     context.missing(workload.object, &container.field, "securityContext.runAsNonRoot", message);
+                    fix(context, workload, container);
                 }
             }
         }
+    }
+}
+
+fn fix(context: &mut Context<'_, '_>, workload: &Workload<'_>, container: &Container<'_>) {
+    let user = container.security(workload, "runAsUser").and_then(|user| user.node.as_i64());
+    if user.is_some_and(|user| user > 0) && !workload.is_windows() {
+        let edit = set(&container.field, &["securityContext", "runAsNonRoot"], true);
+        context.fix("It runs as another user than root already; this only keeps it so.", [edit]);
     }
 }

@@ -12,13 +12,19 @@
 //! ## How to mend it
 //! Set `seccompProfile: {type: RuntimeDefault}` in the pod's security context.
 //!
+//! ## Automatic fix
+//! Writes `seccompProfile: {type: RuntimeDefault}` for a pod without any, when none of its containers adds a capability or is
+//! privileged.
+//!
 //! ## Example
 //! ```yaml
 //! securityContext: {seccompProfile: {type: Unconfined}} # reported
 //! ```
 
+use crate::fix::set;
 use crate::rule::{Context, Rule};
 use crate::seccomp;
+use crate::workload::Workload;
 
 /// The rule.
 pub const RULE: Rule =
@@ -46,8 +52,20 @@ fn check(context: &mut Context<'_, '_>) {
                 None => {
                     let message = format!("container {name} has no seccomp profile, neither here nor from the pod");
                     context.missing(workload.object, &container.field, "securityContext.seccompProfile", message);
+                    if is_ordinary(workload) {
+                        let edit = set(&workload.pod, &["securityContext", "seccompProfile", "type"], "RuntimeDefault");
+                        context.fix("The runtime's profile leaves out only calls that no ordinary program makes.", [edit]);
+                    }
                 }
             }
         }
     }
+}
+
+/// True: no container has more rights than usual, for which it may need unusual calls.
+fn is_ordinary(workload: &Workload<'_>) -> bool {
+    let unusual = workload.every_container().iter().filter_map(|container| container.field.get("securityContext")).any(|security| {
+        security.get("privileged").is_some_and(|field| field.node.as_bool() != Some(false)) || !security.items_at("capabilities.add").is_empty()
+    });
+    !unusual && !workload.is_windows()
 }

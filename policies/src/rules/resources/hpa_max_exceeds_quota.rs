@@ -60,7 +60,7 @@ fn check(context: &mut Context<'_, '_>) {
                 let wanted = if together { most } else { alone };
                 let grows_too_far = wanted > allowed && demand.most > demand.fewest;
                 let Some((max, scaler)) = demand.scaler.as_ref().filter(|_| grows_too_far) else { continue };
-                if reported.insert((max.path.clone(), scaler.name.as_str(), namespace_of(scaler), key)) {
+                if reported.insert((max.path(), scaler.name.as_str(), namespace_of(scaler), key)) {
                     let name = &quota.name;
                     let when = if alone > allowed { "at its maximum" } else { "when all HPAs are at their maximum" };
                     let wants = format!("{when} the namespace asks for {wanted} of {key} ({fewest} at rest)");

@@ -11,12 +11,16 @@
 //! ## How to mend it
 //! Write minute, hour, day of month, month, day of week; put the zone's name (`Europe/Berlin`) into `timeZone`.
 //!
+//! ## Automatic fix
+//! Moves a time zone from the schedule into `timeZone` (from Kubernetes 1.25 on), and writes 0 for a day of the week 7.
+//!
 //! ## Example
 //! ```yaml
 //! kind: CronJob
 //! spec: {schedule: "0 0 31 4 *"} # reported: April has 30 days
 //! ```
 
+use crate::fix::{replace, set};
 use super::cron::fault;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
@@ -36,14 +40,37 @@ fn check(context: &mut Context<'_, '_>) {
             Some(field) => {
                 if let Some(fault) = field.str().map_or_else(|| Some("it is no text".to_owned()), fault) {
                     context.wrong(job, &field, format!("schedule {}: {fault}", field.node));
+                    fix(context, &spec, &field);
                 }
             }
         }
         if let Some(field) = spec.get("timeZone") {
             let text = field.str().unwrap_or_default();
-            if text.is_empty() || text.eq_ignore_ascii_case("local") || text.contains(' ') || ABBREVIATIONS.contains(&text) {
+            if !is_zone(text) {
                 context.wrong(job, &field, format!("time zone {} is not the name of one, such as Europe/Berlin", field.node));
             }
+        }
+    }
+}
+
+fn is_zone(text: &str) -> bool {
+    !(text.is_empty() || text.eq_ignore_ascii_case("local") || text.contains(' ') || ABBREVIATIONS.contains(&text))
+}
+
+/// What is certainly meant by a schedule that the API server refuses.
+fn fix(context: &mut Context<'_, '_>, spec: &Field<'_>, field: &Field<'_>) {
+    let text = field.str().unwrap_or_default().trim();
+    let zoned = text.strip_prefix("CRON_TZ=").or_else(|| text.strip_prefix("TZ=")).and_then(|rest| rest.split_once(' '));
+    if let Some((zone, schedule)) = zoned {
+        let schedule = schedule.trim();
+        if context.kubernetes.is_at_least(25) && is_zone(zone) && fault(schedule).is_none() && spec.node.get("timeZone").is_none() {
+            let edits = [replace(field, schedule), set(spec, &["timeZone"], zone)];
+            context.fix("The same zone and the same hours, where Kubernetes looks for them.", edits);
+        }
+    } else if let Some(days) = text.strip_suffix(" 7") {
+        let sunday = format!("{days} 0");
+        if fault(&sunday).is_none() {
+            context.fix("7 is Sunday in other programs; the API server refuses it.", [replace(field, sunday)]);
         }
     }
 }

@@ -10,6 +10,10 @@
 //! ## How to mend it
 //! Move to the version that the finding names; fields may have other names there.
 //!
+//! ## Automatic fix
+//! Writes the new version where fields and defaults are the same there: CronJob, PodDisruptionBudget with a selector,
+//! HorizontalPodAutoscaler of v2beta2, roles and their bindings, StorageClass and some more.
+//!
 //! ## Example
 //! ```yaml
 //! apiVersion: v1
@@ -17,6 +21,8 @@
 //! ```
 
 use super::api_versions::retired;
+use super::same_fields::{WHY_SAFE, successor};
+use crate::fix::replace;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -38,5 +44,8 @@ fn check(context: &mut Context<'_, '_>) {
         let end = entry.removed.map_or_else(String::new, |removed| format!(", and 1.{removed} removes it"));
         let (version, kind, since, instead) = (entry.version, &object.kind, entry.deprecated, entry.instead);
         context.wrong(object, &field, format!("{version} {kind} is deprecated since Kubernetes 1.{since}{end}: use {instead}"));
+        if let Some(successor) = successor(object) {
+            context.fix(WHY_SAFE, [replace(&field, successor)]);
+        }
     }
 }

@@ -12,16 +12,23 @@
 //! ## How to mend it
 //! Put numbers and truth values in quotes, and free text into annotations.
 //!
+//! ## Automatic fix
+//! Puts numbers and truth values in quotes, as they stand there: `1.10` becomes `"1.10"`.
+//!
 //! ## Example
 //! ```yaml
 //! labels: {version: 1.0} # reported: "1.0" is meant
 //! ```
 
+use crate::fix::quote;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::{Field, Object};
 
 /// The rule.
 pub const RULE: Rule = Rule { id: "SCH007", name: "label-values", parameters: &[], source: include_str!("label_values.rs"), check };
+
+/// Why a value may be put in quotes.
+const REFUSED: &str = "The API server refuses the object as it stands; the text is what somebody wrote.";
 
 fn check(context: &mut Context<'_, '_>) {
     for object in context.index.objects() {
@@ -48,7 +55,10 @@ fn labels<'a>(context: &mut Context<'_, 'a>, object: &'a Object, labels: Option<
         check_key(context, object, key, &value);
         match value.str() {
             None if value.node.is_null() => {}
-            None => context.wrong(object, &value, format!("label {key} is {}, expected text: put {} in quotes", value.node.type_name(), value.node)),
+            None => {
+                context.wrong(object, &value, format!("label {key} is {}, expected text: put {} in quotes", value.node.type_name(), value.node));
+                context.fix(REFUSED, [quote(&value)]);
+            }
             Some(text) if !text.is_empty() && !is_name(text) => {
                 let message = format!("label {key} is {}: expected at most 63 letters, digits, -, _ and ., with a letter or a digit at both ends", value.node);
                 context.wrong(object, &value, message);
@@ -64,6 +74,7 @@ fn annotations<'a>(context: &mut Context<'_, 'a>, object: &'a Object, annotation
         if value.str().is_none() && !value.node.is_null() {
             let message = format!("annotation {key} is {}, expected text: put {} in quotes", value.node.type_name(), value.node);
             context.wrong(object, &value, message);
+            context.fix(REFUSED, [quote(&value)]);
         }
     }
 }

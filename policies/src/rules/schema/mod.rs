@@ -13,6 +13,7 @@ pub mod mismatching_selector;
 pub mod missing_field;
 pub mod removed_api;
 pub mod restart_policy;
+mod same_fields;
 pub mod undescribed_kind;
 pub mod unknown_field;
 pub mod unknown_kind;

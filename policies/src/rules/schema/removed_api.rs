@@ -10,6 +10,10 @@
 //! ## How to mend it
 //! Move to the version that the finding names; fields may have other names there.
 //!
+//! ## Automatic fix
+//! Writes the new version where fields and defaults are the same there: CronJob, PodDisruptionBudget with a selector,
+//! HorizontalPodAutoscaler of v2beta2, roles and their bindings, StorageClass and some more.
+//!
 //! ## Example
 //! ```yaml
 //! apiVersion: policy/v1beta1 # reported from 1.25 on: use policy/v1
@@ -17,6 +21,8 @@
 //! ```
 
 use super::api_versions::retired;
+use super::same_fields::{WHY_SAFE, successor};
+use crate::fix::replace;
 use crate::rule::{Context, Rule};
 use gauntlet_fixtures::manifest::Field;
 
@@ -32,6 +38,9 @@ fn check(context: &mut Context<'_, '_>) {
         if let Some(field) = Field::root(&object.root).get("apiVersion") {
             let (version, kind, instead) = (entry.version, &object.kind, entry.instead);
             context.wrong(object, &field, format!("{version} {kind} was removed in Kubernetes 1.{removed}: use {instead}"));
+            if let Some(successor) = successor(object) {
+                context.fix(WHY_SAFE, [replace(&field, successor)]);
+            }
         }
     }
 }

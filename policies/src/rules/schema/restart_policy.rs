@@ -11,12 +11,16 @@
 //! ## How to mend it
 //! Remove `restartPolicy` from templates that run on and on, and set it in Jobs.
 //!
+//! ## Automatic fix
+//! Writes `Always` in templates of Deployments and the like, where nothing else is possible.
+//!
 //! ## Example
 //! ```yaml
 //! kind: Job
 //! spec: {template: {spec: {containers: [{name: once, image: once:1.0}]}}} # reported: restartPolicy is Always
 //! ```
 
+use crate::fix::replace;
 use crate::rule::{Context, Rule};
 
 /// The rule.
@@ -34,6 +38,9 @@ fn check(context: &mut Context<'_, '_>) {
         match workload.pod.get("restartPolicy") {
             Some(field) if !allowed.iter().any(|known| field.str() == Some(known)) => {
                 context.wrong(workload.object, &field, format!("restartPolicy is {}, and must be {expected} in a {kind}", field.node));
+                if allowed == ["Always"] {
+                    context.fix("The API server takes no other value here, and the controller knows none.", [replace(&field, "Always")]);
+                }
             }
             None if !allowed.contains(&"Always") => {
                 context.missing(workload.object, &workload.pod, "restartPolicy", format!("unset is Always, and must be {expected} in a {kind}"));

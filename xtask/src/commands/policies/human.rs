@@ -4,11 +4,16 @@ use super::Outcome;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use gauntlet_reports::finding::{Finding, Location, Severity};
+use gauntlet_fixtures::manifest::read_bytes;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 
-/// The texts of files that were shown before.
-type Files = HashMap<String, Option<String>>;
+/// The lines of files that were shown before; none of files that cannot be read.
+type Files = HashMap<String, Vec<String>>;
+
+/// Longer lines are shown around the place only.
+const WIDEST: usize = 400;
 
 /// Draws errors, findings that are not waived, and the summary.
 pub fn render(outcome: &Outcome, styled: bool) -> String {
@@ -46,25 +51,45 @@ fn one(finding: &Finding, renderer: &Renderer, files: &mut Files) -> String {
     let group = excerpt(Group::with_title(title), &finding.location, &finding.field, files);
     let notes = [(Level::NOTE, &finding.why), (Level::HELP, &finding.fix)].into_iter().filter(|(_, text)| !text.is_empty());
     let group = notes.fold(group, |group, (level, text)| group.element(level.message(text)));
+    let group = if finding.automatic.is_some() { group.element(Level::HELP.message("--fix does it, --diff shows it")) } else { group };
     renderer.render(&[group])
 }
 
 /// Adds the line that a place names, with a mark under it; only the place when the file cannot be read.
 fn excerpt<'a>(group: Group<'a>, location: &Location, label: &str, files: &mut Files) -> Group<'a> {
-    let text = files.entry(location.file.clone()).or_insert_with(|| std::fs::read_to_string(&location.file).ok());
-    let line = text.as_deref().and_then(|text| text.lines().nth(location.line as usize - 1));
+    let lines = files.entry(location.file.clone()).or_insert_with(|| lines(&location.file));
+    let line = (location.line as usize).checked_sub(1).and_then(|at| lines.get(at));
     let Some(line) = line else { return group.element(Level::NOTE.message(format!("at {location}"))) };
-    let annotation = AnnotationKind::Primary.span(span(line, location.column)).label(label.to_owned());
-    let snippet = Snippet::source(line.to_owned())
+    let (line, column) = window(line, location.column);
+    let annotation = AnnotationKind::Primary.span(span(&line, column)).label(label.to_owned());
+    let snippet = Snippet::source(line)
         .line_start(location.line as usize)
         .path(location.file.clone())
         .annotation(annotation);
     group.element(snippet)
 }
 
+/// A pipe was read already, and is empty now.
+fn lines(file: &str) -> Vec<String> {
+    let path = Path::new(file);
+    let bytes = if path.is_file() { read_bytes(path).unwrap_or_default() } else { Vec::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    text.trim_start_matches('\u{feff}').lines().map(str::to_owned).collect()
+}
+
+/// A line, or the part of a long one around a column; and the column in that.
+fn window(line: &str, column: u32) -> (String, u32) {
+    if line.len() <= WIDEST {
+        return (line.to_owned(), column);
+    }
+    let skipped = (column as usize).saturating_sub(WIDEST / 4);
+    let part = line.chars().skip(skipped).take(WIDEST).collect();
+    (part, column.saturating_sub(u32::try_from(skipped).unwrap_or_default()))
+}
+
 /// The word at a column, in bytes: to the next sign that ends a value.
 fn span(line: &str, column: u32) -> Range<usize> {
-    let start = line.char_indices().nth(column as usize - 1).map_or(line.len(), |(at, _)| at);
+    let start = line.char_indices().nth((column as usize).saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     let rest = &line[start..];
     let length = rest.find([' ', ',', '}', ']', '\r']).unwrap_or(rest.len());
     let length = if length == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { length };

@@ -11,7 +11,7 @@ struct Cli {
 const GOOD: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n";
 const BAD: &str = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: web}\nrules:\n  - apiGroups: [apps]\n    resources: [deployments]\n    verbs: [get, \"*\"]\n";
 
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("folder");
     for (name, text) in files {
         let path = folder.path().join(name);

@@ -20,7 +20,11 @@ pub fn run(session: &Session, chosen: &LoadedPlatform) -> StageReport {
         (Err(error), _) | (_, Err(error)) => return super::could_not(&recorder, StageName::Policies, started, format!("{error:#}")),
     };
     let mut findings = gauntlet_policies::check(&production, &PolicySet::production(), &chosen.platform.waivers, session.options.today());
-    findings.iter_mut().for_each(|f| relative(&mut f.location, &session.ctx.repo));
+    for finding in &mut findings {
+        relative(&mut finding.location, &session.ctx.repo);
+        // A report is read elsewhere: there is nothing to write there.
+        finding.automatic = None;
+    }
     findings.iter().for_each(|f| recorder.emit(EventKind::Found(f.clone())));
     let breaches: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error && f.waived.is_none()).collect();
     let waived = findings.iter().filter(|f| f.waived.is_some()).count();
