@@ -121,6 +121,11 @@ impl Latency {
         (self.before_ms * LATENCY_FACTOR).max(self.before_ms + LATENCY_NOISE_MS)
     }
 
+    /// True when it is no more than what counts as back.
+    pub fn is_back(&self) -> bool {
+        self.after_ms <= self.limit_ms()
+    }
+
     fn of(windows: &[&Window], span: &Span) -> Option<Self> {
         let before = windows.iter().filter(|w| w.at_ms <= span.injected_ms).filter_map(|w| w.p99_ms);
         let after = windows.iter().rev().filter(|w| w.start_ms() >= span.injected_ms).filter_map(|w| w.p99_ms).take(SETTLED_SECONDS);

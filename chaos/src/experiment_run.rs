@@ -271,18 +271,18 @@ impl ExperimentRun<'_> {
         let window_end_ms = injected_ms + self.spec.rto_seconds * 1000;
         let tail = (HEALTHY_IN_A_ROW as u64 + 2) * 1000;
         let since = clock.now_ms();
+        let view = |w: &[client_view::Window], until_ms| client_view::judge(w, Span { from_ms, injected_ms, window_end_ms, until_ms }, budget);
         let calm = |w: &[client_view::Window]| {
             let now = clock.now_ms();
-            // Seconds from after the aftermath only: the fault's own first seconds may look calm.
-            now >= since + tail && client_view::steady(w, now, HEALTHY_IN_A_ROW, budget)
+            // Seconds from after the aftermath only: the fault's own first seconds may look calm. Pods that came back are slow at first.
+            now >= since + tail && client_view::steady(w, now, HEALTHY_IN_A_ROW, budget) && view(w, now).latency.is_none_or(|l| l.is_back())
         };
         let at_most = window_end_ms.saturating_sub(since).max(tail) + tail;
         self.feed.wait_until(calm, Duration::from_millis(at_most), &stage.stop).await;
         if stage.stop.is_cancelled() {
             return None;
         }
-        let span = Span { from_ms, injected_ms, window_end_ms, until_ms: clock.now_ms() };
-        Some(client_view::judge(&self.feed.windows(), span, budget))
+        Some(view(&self.feed.windows(), clock.now_ms()))
     }
 
     /// What is still different, and what is left over, when the time for it is over.

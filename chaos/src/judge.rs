@@ -147,7 +147,7 @@ fn latency(id: String, client: &ClientView) -> Assertion {
     };
     let expected = format!("a 99th percentile of at most {:.0} ms at the end: {:.0} ms before the fault, and what counts as back", latency.limit_ms(), latency.before_ms);
     let measured = format!("{:.0} ms", latency.after_ms);
-    Assertion::check(id, latency.after_ms <= latency.limit_ms(), expected, measured, "requests are slower than before the fault")
+    Assertion::check(id, latency.is_back(), expected, measured, "requests are slower than before the fault")
 }
 
 fn clients(spec: &Spec, seen: &Observation) -> Vec<Assertion> {
